@@ -18,9 +18,10 @@ enum key_type {
     KEY_P256 = 2,    /* raw public key: 65 bytes, 0x04 || x || y (SEC 1) */
 };
 
-#define DIGEST_SIZE          32u /* SHA-256 */
-#define PUBLIC_KEY_SIZE_MAX  65u
-#define SIGNATURE_SIZE_MAX   64u
+#define DIGEST_SIZE         32u /* SHA-256 */
+#define SHA1_SIZE           20u
+#define PUBLIC_KEY_SIZE_MAX 65u
+#define SIGNATURE_SIZE_MAX  64u
 
 struct public_key {
     enum key_type type;
@@ -34,6 +35,8 @@ struct proto_crypto {
     void *context;
     int (*sha256)(void *context, struct bytes data, uint8_t out_digest[DIGEST_SIZE]);
     int (*verify)(void *context, const struct public_key *key, struct bytes message, struct bytes signature);
+    /* Only for name-based UUIDs (RFC 9562 section 5.5), never for trust. May be NULL where none are made. */
+    int (*sha1)(void *context, struct bytes data, uint8_t out_digest[SHA1_SIZE]);
 };
 
 /* A private key, wherever it lives: in a file, in an HSM, or offline. */

@@ -1,0 +1,70 @@
+/* policy_doc.h - the signed noise policy of one sensor, which devices fetch and obey.
+ * A COSE_Sign1 over a CBOR map with integer keys (schema/wire.cddl). Integers only: a reading is a fixed-point number
+ * of scale steps per unit, and everything that bounds or noises it is in such steps. */
+#ifndef TINYPART_DEVICE_PROTO_POLICY_DOC_H
+#define TINYPART_DEVICE_PROTO_POLICY_DOC_H
+
+#include "device_proto/crypto.h"
+
+#define POLICY_SENSOR_MAX 63u
+#define POLICY_UNIT_MAX   31u
+#define POLICY_SIZE_MAX   256u      /* the unsigned map */
+#define POLICY_DOC_MAX    384u      /* the signed document, kid of up to 16 bytes included */
+#define POLICY_STEPS_MAX  INT32_MAX /* |lower|, |upper|, output_bound */
+
+enum policy_refusal {
+    POLICY_STRUCTURE = 1, /* not the CBOR map of a policy, or not a COSE_Sign1 */
+    POLICY_SIGNATURE,     /* by none of the keys */
+    POLICY_VALUE,         /* a value outside its bounds; see policy_check */
+    POLICY_UNDERCHARGED,  /* the noise is weaker than micro_epsilon claims */
+    POLICY_NO_ROOM,
+};
+
+/* Who is protected. */
+enum policy_unit { POLICY_DEVICE = 1, POLICY_DEVICE_EPOCH = 2, POLICY_EVENT = 3 };
+/* What may differ between neighbours: a reading becomes 0, or any other reading. */
+enum policy_adjacency { POLICY_ZERO_OUT = 1, POLICY_REPLACE = 2 };
+enum policy_mechanism {
+    POLICY_NONE = 0,                /* raw readings leave the device; only where the daemon noises */
+    POLICY_DISCRETE_LAPLACE = 1,    /* parameter: scale t = num/den, in steps */
+    POLICY_RANDOMIZED_RESPONSE = 2, /* parameter: weights num (truth) : den (lie); readings are 0 or 1 */
+};
+
+struct noise_policy {
+    struct bytes sensor;   /* 1..63 bytes of [a-z0-9._-] */
+    uint32_t version;      /* from 1, rising */
+    enum policy_unit unit; /* of privacy */
+    uint32_t epoch_s;      /* seconds, >= 1 */
+    enum policy_adjacency adjacency;
+    int64_t lower, upper;   /* readings are clamped to these, in steps; lower < upper */
+    uint32_t scale;         /* steps per unit_text: 100 for hundredths */
+    struct bytes unit_text; /* SenML unit, "Cel"; up to 31 bytes; may be empty */
+    enum policy_mechanism mechanism;
+    uint64_t micro_epsilon; /* charged for each reading; 0 only with POLICY_NONE */
+    uint32_t parameter_num, parameter_den;
+    uint32_t contributions; /* readings a device may give per epoch, >= 1 */
+    uint32_t interval_s;    /* seconds between readings, >= 1 */
+    int64_t output_bound;   /* B: what leaves is clamped to [lower - B, upper + B]; >= 0 */
+};
+
+/* Whether every value keeps its bounds, and whether the mechanism's own parameter gives at least the privacy that
+ * micro_epsilon states. For discrete Laplace, exactly: sensitivity * den * 10^6 <= micro_epsilon * num, where
+ * sensitivity is upper - lower (replace) or max(|lower|, |upper|) (zero-out). Randomized response: num > den, and the
+ * logarithm of num/den, rounded up, at most micro_epsilon. 0, POLICY_VALUE or POLICY_UNDERCHARGED. */
+int policy_check(const struct noise_policy *policy);
+
+/* The signed document, tagged COSE_Sign1 with attached payload. Checks the policy first. kid (<= 16 bytes) may be
+ * empty. */
+int policy_doc_write(const struct noise_policy *policy, struct bytes kid, const struct proto_signer *signer,
+                     uint8_t *out, size_t capacity, size_t *out_size);
+
+/* Verifies by any of keys, reads, and checks. Views point into encoded. */
+int policy_doc_verify(struct bytes encoded, const struct public_key *keys, size_t n_keys,
+                      const struct proto_crypto *crypto, struct noise_policy *out);
+
+/* Reads and checks without a key, for showing. */
+int policy_doc_parse(struct bytes encoded, struct noise_policy *out);
+
+const char *policy_refusal_text(int refusal);
+
+#endif
