@@ -1,0 +1,70 @@
+/* core.h - what the rules are given: ports and settings. No rule reaches for anything else. */
+#ifndef TINYPART_CORE_CORE_H
+#define TINYPART_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/base/refusal.h"
+#include "device_proto/crypto.h"
+
+struct store;
+struct transport;
+struct sink_port;
+struct clock;
+struct busy;
+
+/* What was refused at the edges since the start; shown by status (invariants I7, I11). */
+enum counter {
+    COUNT_TELEMETRY_STORED,
+    COUNT_TELEMETRY_DUPLICATE,
+    COUNT_TELEMETRY_REFUSED, /* unknown device, not allowed, malformed */
+    COUNT_TELEMETRY_NO_POLICY,
+    COUNT_TELEMETRY_NO_GRANT,
+    COUNT_TELEMETRY_OUT_OF_POLICY,
+    COUNT_TELEMETRY_OVER_BUDGET,
+    COUNT_REPORT_REFUSED,
+    COUNT_FETCH_REFUSED, /* unknown or expired path */
+    COUNT_REGISTRATION_REFUSED,
+    COUNT_POLL_FAULT, /* a container's answer that is no value */
+    COUNT_RELEASE_REFUSED,
+    COUNTERS
+};
+
+struct core_settings {
+    int64_t epoch_ms;             /* length of a privacy epoch; the ledger remembers it and refuses another */
+    int64_t filter_cap_ueps;      /* what one device may lose in an epoch, over all tenants, in micro-epsilon */
+    int64_t life_cap_ueps;        /* what one device may ever lose; 0: unbounded, counted all the same */
+    int64_t path_lifetime_ms;     /* how long a fetch path lives */
+    unsigned rollout_concurrency; /* steps under way at once, over all rollouts */
+    bool claim_by_itself;         /* a lab's switch: unknown endpoints that name a profile are claimed at once */
+    bool telemetry_plain; /* the operator accepts telemetry of unauthenticated peers, where the profile allows it */
+    char advertise[80];   /* the daemon's own coap://... base in URLs for devices; "": found per device */
+};
+
+struct core {
+    struct store *store;
+    struct transport *transport;
+    struct sink_port *sinks;
+    const struct clock *clock;
+    const struct proto_crypto *crypto;
+    const struct proto_signer *maintainer; /* NULL: no manifest key, so no rollout starts */
+    const struct proto_random *random;
+    struct core_settings settings;
+    struct busy *busy;  /* devices with a request under way; owned by rollout.c and collect.c */
+    bool ledger_broken; /* the start-up check found charges and spent apart (I4): no release is answered */
+    uint64_t counters[COUNTERS];
+};
+
+/* Prepares the rules on an open store: epoch length recorded or compared, ledger reconciled (I4). The ports must be
+ * set. 0; a refusal when the recorded epoch length differs; or a fault. */
+int core_start(struct core *core, struct why *why);
+void core_stop(struct core *core);
+
+/* Lets time pass: due steps, deadlines, polls, expiries, deliveries. Called by the loop at least once a second and
+ * after each inbound event that may have made something due; returns the next due time (unix ms) in *out_next_ms. */
+int core_tick(struct core *core, int64_t *out_next_ms);
+
+const char *counter_name(enum counter counter);
+
+#endif

@@ -1,0 +1,85 @@
+/* device.h - the microcontrollers: registered by hand or by themselves, claimed by an owner, labelled.
+ * An endpoint nobody claimed is listed and gets nothing (I7). */
+#ifndef TINYPART_CORE_DEVICE_H
+#define TINYPART_CORE_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/core/core.h"
+#include "daemon/core/limits.h"
+#include "daemon/core/selector.h"
+
+struct caller;
+
+enum device_state { DEVICE_UNCLAIMED = 1, DEVICE_CLAIMED };
+
+struct device {
+    int64_t id;
+    char name[NAME_SIZE]; /* the endpoint name (ep) */
+    enum device_state state;
+    char profile[NAME_SIZE];      /* "" while unclaimed */
+    char class_name[NAME_SIZE];   /* board; "" takes the profile's */
+    char address[ADDRESS_SIZE];   /* coap://..., "" unknown */
+    uint64_t sequence;            /* highest manifest sequence number given out (I9) */
+    uint64_t telemetry_sequence;  /* highest accepted */
+    struct public_key report_key; /* type 0: none; what its SUIT reports are signed with */
+    int64_t life_spent_ueps;
+    int64_t life_cap_ueps; /* 0: unbounded */
+    int64_t created_ms;
+    int64_t seen_ms; /* 0: never */
+    struct label labels[LABELS_MAX];
+    size_t label_count;
+};
+
+struct slot {
+    int64_t device_id;
+    unsigned slot;
+    int64_t tenant_id; /* 0: free */
+    char tenant[NAME_SIZE];
+    int64_t image_id; /* 0: nothing known to be there */
+    char image[NAME_SIZE];
+    char version[VERSION_SIZE];
+    char state[16]; /* "reserved", "installed" */
+    int64_t since_ms;
+    int64_t poll_due_ms; /* 0: not polled */
+};
+
+struct device_order {
+    const char *name;
+    const char *profile;
+    const char *address;                 /* NULL or "": comes with its registration */
+    const char *class_name;              /* NULL or "": the profile's */
+    const char *labels;                  /* "site=lyon,floor=1" or NULL */
+    const struct public_key *report_key; /* NULL: reports of this device cannot be believed: refused */
+};
+
+int device_create(struct core *core, const struct caller *caller, const struct device_order *order, struct device *out,
+                  struct why *why);
+/* For an unclaimed endpoint; same fields (address NULL keeps what it registered with). */
+int device_claim(struct core *core, const struct caller *caller, const struct device_order *order, struct device *out,
+                 struct why *why);
+int device_get(struct core *core, const struct caller *caller, const char *name, struct device *out, struct why *why);
+/* selector NULL or "": all. state 0: both. A tenant's caller gets the devices that a live grant of its own covers. */
+int device_list(struct core *core, const struct caller *caller, const char *selector, enum device_state state,
+                struct page page, int (*each)(void *context, const struct device *device), void *context,
+                struct why *why);
+int device_slots(struct core *core, const struct caller *caller, const char *name,
+                 int (*each)(void *context, const struct slot *slot), void *context, struct why *why);
+int device_label(struct core *core, const struct caller *caller, const char *name, const char *labels,
+                 struct device *out, struct why *why);
+/* Refused (CONFLICT) while a step is under way on it. Charges stay: the ledger forgets nobody. */
+int device_delete(struct core *core, const struct caller *caller, const char *name, struct why *why);
+
+/* Devices matching a selector that a tenant's live grant covers (and, when sensor is not NULL, for that sensor; when
+ * slot >= 0, for that slot). */
+struct cohort_query {
+    int64_t tenant_id;
+    const char *selector;
+    const char *sensor;
+    int slot;
+};
+int device_cohort(struct core *core, const struct cohort_query *query,
+                  int (*each)(void *context, const struct device *device), void *context, struct why *why);
+
+#endif

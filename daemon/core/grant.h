@@ -1,0 +1,35 @@
+/* grant.h - what the owner lets a tenant use, of which devices, until when. */
+#ifndef TINYPART_CORE_GRANT_H
+#define TINYPART_CORE_GRANT_H
+
+#include "daemon/core/device.h"
+
+struct grant {
+    int64_t id;
+    int64_t tenant_id;
+    char tenant[NAME_SIZE];
+    char selector[SELECTOR_SIZE];
+    char sensors[LIST_SIZE]; /* comma list of sensor names; "*": all; "": none */
+    char helpers[LIST_SIZE]; /* comma list of helper numbers; "*": all that the profile has */
+    char slots[LIST_SIZE];   /* comma list of slot numbers; "*": any; "": none */
+    int64_t until_ms;        /* 0: until revoked */
+    int64_t created_ms;
+    int64_t revoked_ms; /* 0: live */
+};
+
+struct grant_order {
+    const char *tenant, *selector, *sensors, *helpers, *slots;
+    int64_t until_ms;
+};
+
+int grant_create(struct core *core, const struct caller *caller, const struct grant_order *order, struct grant *out,
+                 struct why *why);
+int grant_list(struct core *core, const struct caller *caller, struct page page,
+               int (*each)(void *context, const struct grant *grant), void *context, struct why *why);
+int grant_revoke(struct core *core, const struct caller *caller, int64_t id, struct why *why);
+/* Does one live grant of this tenant cover this device, with this slot (>= 0), sensor (not NULL) and helper numbers
+ * (n)? 0, or REFUSED_FORBIDDEN in words that say what is missing. */
+int grant_covers(struct core *core, int64_t tenant_id, const struct device *device, int slot, const char *sensor,
+                 const uint32_t *helpers, size_t n_helpers, struct why *why);
+
+#endif

@@ -1,0 +1,52 @@
+/* policy.h - the signed noise policy of a sensor, in versions that only rise. No policy, no data (I7). */
+#ifndef TINYPART_CORE_POLICY_H
+#define TINYPART_CORE_POLICY_H
+
+#include "daemon/core/core.h"
+#include "daemon/core/limits.h"
+
+struct caller;
+
+struct policy {
+    int64_t id;
+    char sensor[NAME_SIZE];
+    int64_t version;    /* 1, 2, 3, ... per sensor */
+    char unit[16];      /* of privacy: "device-epoch" */
+    char adjacency[16]; /* "zero-out" */
+    int64_t epoch_ms;
+    int64_t scale;         /* fixed point: value * scale is the integer kept; a power of ten, 1 .. 1000000 */
+    int64_t lower;         /* scaled */
+    int64_t upper;         /* scaled */
+    char unit_text[16];    /* "Cel", SenML's names */
+    char mechanism[16];    /* "laplace" */
+    int64_t reading_ueps;  /* what one reading noised on board costs, micro-epsilon */
+    int64_t contributions; /* most readings of one device that count in one epoch */
+    int64_t interval_ms;   /* between two polls or posts */
+    int64_t retention_ms;  /* raw readings are deleted after that */
+    int64_t created_ms;
+    size_t document_size; /* signed policy document for devices (device_proto/policy_doc.h) */
+    uint8_t document[512];
+};
+
+struct policy_order {
+    const char *sensor;
+    const char *lower, *upper;       /* decimals: "-20", "60.5" */
+    int64_t scale;                   /* 0: 100 */
+    const char *unit_text;           /* NULL: "" */
+    const char *epsilon_per_reading; /* decimal; NULL: "0.1" */
+    int64_t contributions;           /* 0: 24 */
+    int64_t interval_ms;             /* 0: 60 s */
+    int64_t retention_ms;            /* 0: 7 days */
+};
+
+/* Makes the sensor's next version. Refused when n_max * max(|L|,|U|) * contributions could reach 2^62, when lower >=
+ * upper, or without the maintainer's key (devices obey signed policies only). */
+int policy_set(struct core *core, const struct caller *caller, const struct policy_order *order, struct policy *out,
+               struct why *why);
+int policy_get(struct core *core, const struct caller *caller, const char *sensor, struct policy *out, struct why *why);
+int policy_list(struct core *core, const struct caller *caller, struct page page,
+                int (*each)(void *context, const struct policy *policy), void *context, struct why *why);
+/* For the transport: the newest signed document of a sensor. REFUSED_UNKNOWN: none. */
+int policy_document(struct core *core, const char *sensor, struct policy *out);
+
+#endif

@@ -1,0 +1,262 @@
+/* store.h - where the registry and the ledger are kept, as a port. Verbs are the domain's; no SQL, no rows of anyone's.
+ *
+ * Every function returns 0, a negative fault, or one of the store's own refusals:
+ *   REFUSED_UNKNOWN   no such row (or not the caller's tenant's)
+ *   REFUSED_EXISTS    a unique name, key or id is taken
+ *   REFUSED_CONFLICT  the row is not in the state that the verb requires (compare-and-set lost)
+ *   REFUSED_EXHAUSTED a charge would pass a cap
+ * Writing verbs run inside begin()..commit(); outside they are a fault (-EPERM). Reading verbs run anywhere and, inside
+ * a transaction, see what it wrote. Iterators call each() a row; each() returning non-zero ends the iteration with that
+ * value. Outputs are set only on success. All texts are NUL-terminated and bounded by limits.h. */
+#ifndef TINYPART_CORE_PORTS_STORE_H
+#define TINYPART_CORE_PORTS_STORE_H
+
+#include "daemon/core/access.h"
+#include "daemon/core/audit.h"
+#include "daemon/core/budget.h"
+#include "daemon/core/collect.h"
+#include "daemon/core/device.h"
+#include "daemon/core/directory.h"
+#include "daemon/core/export.h"
+#include "daemon/core/grant.h"
+#include "daemon/core/image.h"
+#include "daemon/core/limits.h"
+#include "daemon/core/policy.h"
+#include "daemon/core/profile.h"
+#include "daemon/core/release.h"
+#include "daemon/core/rollout.h"
+#include "daemon/core/tenant.h"
+
+#define EACH(type) int (*each)(void *context, const struct type *row), void *context
+
+/* What a release or a pack of noised rows charges. Amounts are micro-epsilon, > 0. */
+struct charge {
+    const char *cause; /* "release" or "telemetry" */
+    int64_t cause_id;  /* release id, or first reading id */
+    int64_t tenant_id; /* scope of a budget charge; 0 on a device charge */
+    int64_t device_id; /* scope of a filter charge; 0 on a budget charge */
+    int64_t epoch;
+    int64_t ueps;
+    int64_t cap_ueps; /* cap of the filter (device) or budget (tenant) when this epoch has no row yet; a row keeps its
+                         own cap */
+};
+struct charge_standing {
+    int64_t spent_ueps;
+    int64_t cap_ueps;
+};
+
+/* A move of a step from one state to another, with what changes along. */
+struct step_move {
+    int64_t step_id;
+    enum step_state from, to;
+    const char *reason; /* NULL: keep */
+    int64_t due_ms;
+    int64_t now_ms;
+};
+/* A new try: in the same transaction the device's sequence number rises and the step gets its manifest's paths (I9). */
+struct step_try {
+    int64_t step_id; /* moves waiting -> triggering */
+    uint64_t sequence;
+    const char *manifest_path, *image_path;
+    const uint8_t *manifest_digest, *image_digest;
+    int64_t paths_expire_ms;
+    int64_t deadline_ms; /* set when the step has none yet */
+    int64_t due_ms;
+    int64_t now_ms;
+};
+struct fetch_target {
+    struct step step;
+    bool is_manifest;
+    uint8_t digest[DIGEST_SIZE];
+    uint64_t total;
+};
+/* Aggregate over raw and noised readings of one window, contributions bounded per device and epoch. */
+struct aggregate_query {
+    int64_t tenant_id; /* readings of this tenant's containers and of the devices themselves (tenant 0) */
+    const char *sensor;
+    int64_t device_id;
+    int64_t from_ms, to_ms; /* received within [from, to) */
+    int64_t epoch;
+    int64_t contributions; /* newest that many of the epoch's readings */
+    int64_t lower, upper;  /* clamp of raw readings */
+    int64_t scale;         /* only readings kept at this scale */
+};
+struct aggregate {
+    int64_t count;
+    int64_t sum; /* clamped; -EOVERFLOW is a fault, as policies make it impossible */
+};
+
+struct store {
+    void (*close)(struct store *store);
+    /* One writer: begin takes the write lock at once. commit returns after the data is durable. */
+    int (*begin)(struct store *store);
+    int (*commit)(struct store *store);
+    void (*rollback)(struct store *store);              /* harmless outside a transaction */
+    int (*check)(struct store *store, struct why *why); /* integrity; REFUSED_CONFLICT names what is broken */
+
+    /* facts about the whole registry: small named values ("epoch_ms", "ledger_ms", ...) */
+    int (*fact_get)(struct store *store, const char *name, int64_t *out);
+    int (*fact_set)(struct store *store, const char *name, int64_t value);
+    /* Raises the fact to value if it is lower (or absent); gives what it then is. */
+    int (*fact_raise)(struct store *store, const char *name, int64_t value, int64_t *out);
+
+    int (*tenant_insert)(struct store *store, struct tenant *tenant); /* fills id */
+    int (*tenant_by_name)(struct store *store, const char *name, struct tenant *out);
+    int (*tenant_by_id)(struct store *store, int64_t id, struct tenant *out);
+    int (*tenant_each)(struct store *store, int64_t tenant_id /* 0: all */, struct page page, EACH(tenant));
+    int (*tenant_key_insert)(struct store *store, struct tenant_key *key);
+    int (*tenant_key_each)(struct store *store, int64_t tenant_id, EACH(tenant_key)); /* revoked ones too */
+    int (*tenant_key_revoke)(struct store *store, int64_t tenant_id, const uint8_t fingerprint[DIGEST_SIZE],
+                             int64_t now_ms);
+
+    int (*token_insert)(struct store *store, struct token *token, const uint8_t hash[DIGEST_SIZE]);
+    int (*token_by_hash)(struct store *store, const uint8_t hash[DIGEST_SIZE], struct token *out);
+    int (*token_each)(struct store *store, struct page page, EACH(token));
+    int (*token_revoke)(struct store *store, const char *name, int64_t now_ms);
+
+    int (*profile_by_name)(struct store *store, const char *name, struct profile *out);
+    int (*profile_each)(struct store *store, EACH(profile));
+
+    /* labels travel inside struct device; device_update writes profile, class, address, state, report key and labels */
+    int (*device_insert)(struct store *store, struct device *device);
+    int (*device_update)(struct store *store, const struct device *device);
+    int (*device_by_name)(struct store *store, const char *name, struct device *out);
+    int (*device_by_id)(struct store *store, int64_t id, struct device *out);
+    int (*device_each)(struct store *store, enum device_state state /* 0: both */, struct page page, EACH(device));
+    int (*device_count)(struct store *store, enum device_state state, int64_t *out);
+    int (*device_seen)(struct store *store, int64_t id, int64_t now_ms);
+    /* REFUSED_CONFLICT while a step of it is not final. Its name may be used again, by another id. */
+    int (*device_delete)(struct store *store, int64_t id);
+    /* Raises telemetry_sequence to sequence; REFUSED_CONFLICT when it is not higher than the one kept. */
+    int (*device_telemetry_sequence)(struct store *store, int64_t id, uint64_t sequence);
+
+    int (*registration_put)(struct store *store,
+                            const struct registration *registration); /* insert or replace by endpoint+sector */
+    int (*registration_by_location)(struct store *store, const char *location, struct registration *out);
+    int (*registration_by_endpoint)(struct store *store, const char *endpoint, const char *sector,
+                                    struct registration *out);
+    int (*registration_delete)(struct store *store, const char *location);
+    /* page.after counts rows to pass over here (RFC 9176 pages) */
+    int (*registration_each)(struct store *store, const struct directory_query *query, int64_t now_ms,
+                             EACH(registration));
+    int (*registration_expire)(struct store *store, int64_t now_ms);
+
+    int (*slot_get)(struct store *store, int64_t device_id, unsigned slot, struct slot *out);
+    int (*slot_each)(struct store *store, int64_t device_id, EACH(slot));
+    /* Takes a slot that is free or the tenant's own ("reserved"); REFUSED_CONFLICT: another tenant's. */
+    int (*slot_take)(struct store *store, int64_t device_id, unsigned slot, int64_t tenant_id, int64_t now_ms);
+    int (*slot_free)(struct store *store, int64_t device_id, unsigned slot);
+    int (*slot_installed)(struct store *store, int64_t device_id, unsigned slot, int64_t image_id, int64_t poll_due_ms,
+                          int64_t now_ms);
+    int (*slot_polls_due)(struct store *store, int64_t now_ms, unsigned limit, EACH(slot));
+    int (*slot_poll_again)(struct store *store, int64_t device_id, unsigned slot, int64_t due_ms);
+    int (*slot_next_poll)(struct store *store, int64_t *out_due_ms); /* REFUSED_UNKNOWN: none */
+
+    int (*grant_insert)(struct store *store, struct grant *grant);
+    int (*grant_by_id)(struct store *store, int64_t id, struct grant *out);
+    int (*grant_each)(struct store *store, int64_t tenant_id /* 0: all */, bool live_only, int64_t now_ms,
+                      struct page page, EACH(grant));
+    int (*grant_revoke)(struct store *store, int64_t id, int64_t now_ms);
+
+    int (*blob_put)(struct store *store, const uint8_t digest[DIGEST_SIZE],
+                    struct bytes content); /* known already: 0 */
+    /* Copies content[offset ..] up to capacity; total is the whole size. */
+    int (*blob_read)(struct store *store, const uint8_t digest[DIGEST_SIZE], uint64_t offset, uint8_t *out,
+                     size_t capacity, size_t *out_size, uint64_t *out_total);
+
+    int (*image_insert)(struct store *store, struct image *image);
+    int (*image_by_id)(struct store *store, int64_t id, struct image *out);
+    int (*image_by_name)(struct store *store, int64_t tenant_id, const char *name, const char *version,
+                         struct image *out);
+    int (*image_each)(struct store *store, int64_t tenant_id, struct page page, EACH(image));
+
+    int (*rollout_insert)(struct store *store, struct rollout *rollout);
+    int (*rollout_by_id)(struct store *store, int64_t tenant_id /* 0: any */, int64_t id,
+                         struct rollout *out); /* with counts */
+    int (*rollout_each)(struct store *store, int64_t tenant_id, struct page page, EACH(rollout));
+    /* Compare-and-set of the state: REFUSED_CONFLICT when it is not from. finished_ms is set when to is final. */
+    int (*rollout_move)(struct store *store, int64_t id, enum rollout_state from, enum rollout_state to,
+                        int64_t now_ms);
+    int (*rollout_unfinished_steps)(struct store *store, int64_t id, int64_t *out);
+
+    int (*step_insert)(struct store *store, struct step *step);
+    int (*step_by_id)(struct store *store, int64_t id, struct step *out);
+    int (*step_each)(struct store *store, int64_t rollout_id, struct page page, EACH(step));
+    /* Waiting steps of running rollouts that are due, whose device has no other step under way, within the rollout's
+     * own concurrency; at most limit. */
+    int (*steps_due)(struct store *store, int64_t now_ms, unsigned limit, EACH(step));
+    /* Steps under way (triggering .. probing) whose due time has come: silence to be judged. */
+    int (*steps_overdue)(struct store *store, int64_t now_ms, unsigned limit, EACH(step));
+    int (*steps_under_way)(struct store *store, int64_t *out_count);
+    int (*step_next_due)(struct store *store,
+                         int64_t *out_due_ms); /* over waiting steps of running rollouts and steps under way */
+    int (*step_try)(
+        struct store *store,
+        const struct step_try *attempt); /* REFUSED_CONFLICT: not waiting, or sequence not above the device's */
+    int (*step_move)(struct store *store, const struct step_move *move); /* REFUSED_CONFLICT: not in from */
+    int (*step_progress)(struct store *store, int64_t step_id, uint64_t image_bytes, int64_t due_ms);
+    int (*steps_abort_waiting)(struct store *store, int64_t rollout_id, const char *reason, int64_t now_ms);
+    /* The newest step under way on a device, whatever its rollout. */
+    int (*step_of_device)(struct store *store, int64_t device_id, struct step *out);
+    int (*step_by_manifest)(struct store *store, const uint8_t manifest_digest[DIGEST_SIZE], struct step *out);
+    int (*fetch_by_path)(struct store *store, const char *path, int64_t now_ms, struct fetch_target *out);
+    int (*paths_expire)(struct store *store, int64_t now_ms);
+
+    int (*policy_insert)(struct store *store, struct policy *policy); /* REFUSED_CONFLICT: version is not newest + 1 */
+    int (*policy_newest)(struct store *store, const char *sensor, struct policy *out);
+    int (*policy_version)(struct store *store, const char *sensor, int64_t version, struct policy *out);
+    int (*policy_each)(struct store *store, struct page page, EACH(policy)); /* every version */
+
+    /* A budget's cap for epochs from from_epoch on (the newest row at or below an epoch counts). */
+    int (*budget_put)(struct store *store, int64_t tenant_id, int64_t from_epoch, int64_t cap_ueps);
+    int (*budget_cap)(struct store *store, int64_t tenant_id, int64_t epoch,
+                      int64_t *out_cap); /* REFUSED_UNKNOWN: none set */
+    /* Lowers the cap of an epoch's standing row too, never below what is spent. */
+    int (*budget_lower)(struct store *store, int64_t tenant_id, int64_t epoch, int64_t cap_ueps);
+    int (*budget_standing)(struct store *store, int64_t tenant_id, int64_t epoch, struct charge_standing *out);
+    int (*filter_standing)(struct store *store, int64_t device_id, int64_t epoch, struct charge_standing *out);
+    /* One charge: the row's spent rises by ueps if it stays within its cap, and the charge is recorded; a device charge
+     * also raises the device's odometer. REFUSED_EXHAUSTED: over a cap (out, if not NULL, says how it stands; life:
+     * out->cap is the lifetime's). One statement a scope, no read before the write. */
+    int (*charge)(struct store *store, const struct charge *charge, struct charge_standing *out);
+    /* First scope whose charges do not sum up to its spent: REFUSED_CONFLICT with words. */
+    int (*charges_reconcile)(struct store *store, struct why *why);
+
+    int (*reading_insert)(struct store *store, struct reading *reading);
+    int (*reading_aggregate)(struct store *store, const struct aggregate_query *query, struct aggregate *out);
+    /* Raw readings whose policy version's retention has passed are deleted; at most limit. */
+    int (*reading_expire)(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted);
+    int (*reading_count)(struct store *store, int64_t *out_raw, int64_t *out_noised);
+
+    int (*release_insert)(struct store *store, struct release *release, const uint8_t request_hash[DIGEST_SIZE]);
+    /* The answer is completed once its id is known, in the same transaction. */
+    int (*release_answer)(struct store *store, int64_t id, const char *answer, size_t size);
+    int (*release_by_request)(struct store *store, int64_t tenant_id, const char *request, struct release *out,
+                              uint8_t out_request_hash[DIGEST_SIZE]);
+    int (*release_by_id)(struct store *store, int64_t tenant_id, int64_t id, struct release *out);
+    int (*release_each)(struct store *store, int64_t tenant_id, struct page page, EACH(release));
+
+    int (*sink_insert)(struct store *store, struct sink *sink);
+    int (*sink_by_name)(struct store *store, int64_t tenant_id, const char *name, struct sink *out);
+    int (*sink_by_id)(struct store *store, int64_t id, struct sink *out);
+    int (*sink_each)(struct store *store, int64_t tenant_id, struct page page, EACH(sink)); /* with waiting */
+    int (*sink_delete)(struct store *store, int64_t id, int64_t *out_dropped);
+
+    int (*outbox_insert)(struct store *store, struct outbox_row *row, struct bytes body);
+    /* Per sink the oldest waiting row, where due; at most limit sinks. */
+    int (*outbox_due)(struct store *store, int64_t now_ms, unsigned limit, EACH(outbox_row));
+    int (*outbox_body)(struct store *store, int64_t id, uint8_t *out, size_t capacity, size_t *out_size);
+    int (*outbox_delivered)(struct store *store, int64_t id, int64_t now_ms);
+    int (*outbox_again)(struct store *store, int64_t id, int64_t due_ms, const char *error);
+    int (*outbox_next_due)(struct store *store, int64_t *out_due_ms);
+    int (*outbox_each)(struct store *store, int64_t tenant_id, struct page page, EACH(outbox_row));
+
+    int (*audit_head)(struct store *store, int64_t *out_sequence,
+                      uint8_t out_hash[DIGEST_SIZE]);                          /* 0 and zeros when empty */
+    int (*audit_insert)(struct store *store, const struct audit_entry *entry); /* REFUSED_CONFLICT: not head + 1 */
+    int (*audit_each)(struct store *store, int64_t tenant_id, struct page page, EACH(audit_entry));
+};
+
+#undef EACH
+
+#endif

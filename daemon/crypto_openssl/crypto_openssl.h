@@ -1,0 +1,35 @@
+/* crypto_openssl.h - keys, signatures, hashes and randomness through OpenSSL: the callbacks of device_proto/crypto.h.
+ */
+#ifndef TINYPART_CRYPTO_OPENSSL_H
+#define TINYPART_CRYPTO_OPENSSL_H
+
+#include <stdio.h>
+
+#include "daemon/base/refusal.h"
+#include "device_proto/crypto.h"
+
+/* SHA-256, SHA-1 for UUID5 where the struct has it, and verification. No state: fill and copy freely. */
+void crypto_openssl_proto(struct proto_crypto *out);
+
+/* The kernel-seeded CSPRNG of OpenSSL (AES-256-CTR DRBG), buffered; fork- and thread-safe by being OpenSSL's own. */
+void crypto_openssl_random(struct proto_random *out);
+
+/* A private key in memory. */
+struct crypto_key;
+void crypto_key_free(struct crypto_key *key); /* NULL is fine; the memory is cleared */
+int crypto_key_generate(enum key_type type, struct crypto_key **out);
+/* PKCS#8 PEM text. REFUSED_INVALID when it is no Ed25519 or P-256 private key. */
+int crypto_key_read_pem(struct bytes pem, struct crypto_key **out, struct why *why);
+/* From a file; REFUSED_FORBIDDEN when group or others may read it (mode 0600 or 0400 is wanted; a systemd credential is
+ * 0400). */
+int crypto_key_read_file(const char *path, struct crypto_key **out, struct why *why);
+/* Writes PKCS#8 PEM to a new file of mode 0600; REFUSED_EXISTS instead of overwriting. */
+int crypto_key_write_file(const struct crypto_key *key, const char *path, struct why *why);
+void crypto_key_signer(const struct crypto_key *key, struct proto_signer *out); /* borrows key */
+
+/* SubjectPublicKeyInfo PEM. REFUSED_INVALID when it is no Ed25519 or P-256 public key. */
+int crypto_public_read_pem(struct bytes pem, struct public_key *out, struct why *why);
+#define PUBLIC_PEM_SIZE 256
+int crypto_public_write_pem(const struct public_key *key, char out_pem[PUBLIC_PEM_SIZE]);
+
+#endif
