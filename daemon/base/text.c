@@ -79,7 +79,7 @@ static int push_digit(int64_t *value, int digit, bool negative)
     return 0;
 }
 
-int decimal_parse(const char *text, int digits, int64_t *out)
+int fixed_parse(const char *text, int digits, int64_t *out)
 {
     const char *at = text;
     bool negative = *at == '-';
@@ -108,7 +108,7 @@ int decimal_parse(const char *text, int digits, int64_t *out)
     return 0;
 }
 
-void decimal_format(int64_t value, int digits, char out[32])
+void fixed_format(int64_t value, int digits, char out[32])
 {
     uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
     uint64_t one = 1;

@@ -21,10 +21,10 @@ int hex_decode(const char *text, uint8_t *out, size_t size);
 int integer_parse(const char *text, int64_t least, int64_t most, int64_t *out);
 
 /* "1", "0.25", "-3.5" times 10^digits as an exact integer; more fraction digits than that are refused (-EINVAL), as is
- * anything beyond int64. Example: decimal_parse("0.25", 6, &e) gives 250000. */
-int decimal_parse(const char *text, int digits, int64_t *out);
+ * anything beyond int64. Example: fixed_parse("0.25", 6, &e) gives 250000. */
+int fixed_parse(const char *text, int digits, int64_t *out);
 /* The reverse, shortest form: 250000 with 6 digits is "0.25". out needs 32 bytes. */
-void decimal_format(int64_t value, int digits, char out[32]);
+void fixed_format(int64_t value, int digits, char out[32]);
 
 /* RFC 3339 in UTC, milliseconds shown only when not zero: "2026-11-21T00:00:00Z". out needs 32 bytes. */
 void time_format(int64_t unix_ms, char out[32]);

@@ -15,13 +15,13 @@ static void reads_decimals_exactly(void **state)
     (void)state;
     int64_t value = 0;
 
-    assert_int_equal(decimal_parse("0.25", 6, &value), 0);
+    assert_int_equal(fixed_parse("0.25", 6, &value), 0);
     assert_int_equal(value, 250000);
-    assert_int_equal(decimal_parse("-3.5", 1, &value), 0);
+    assert_int_equal(fixed_parse("-3.5", 1, &value), 0);
     assert_int_equal(value, -35);
-    assert_int_equal(decimal_parse("9223372036854775807", 0, &value), 0);
+    assert_int_equal(fixed_parse("9223372036854775807", 0, &value), 0);
     assert_true(value == INT64_MAX);
-    assert_int_equal(decimal_parse("-9223372036854775808", 0, &value), 0);
+    assert_int_equal(fixed_parse("-9223372036854775808", 0, &value), 0);
     assert_true(value == INT64_MIN);
 }
 
@@ -33,7 +33,7 @@ static void refuses_decimals_it_would_have_to_round_or_guess(void **state)
     int64_t value = 42;
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(decimal_parse(bad[i], 6, &value), -EINVAL);
+        assert_int_equal(fixed_parse(bad[i], 6, &value), -EINVAL);
     assert_int_equal(value, 42);
 }
 
@@ -42,13 +42,13 @@ static void writes_decimals_in_their_shortest_form(void **state)
     (void)state;
     char text[32];
 
-    decimal_format(250000, 6, text);
+    fixed_format(250000, 6, text);
     assert_string_equal(text, "0.25");
-    decimal_format(-1, 2, text);
+    fixed_format(-1, 2, text);
     assert_string_equal(text, "-0.01");
-    decimal_format(3000000, 6, text);
+    fixed_format(3000000, 6, text);
     assert_string_equal(text, "3");
-    decimal_format(INT64_MIN, 6, text);
+    fixed_format(INT64_MIN, 6, text);
     assert_string_equal(text, "-9223372036854.775808");
 }
 
