@@ -66,6 +66,45 @@ void buffer_format(struct buffer *buffer, const char *format, ...)
     buffer->size += (size_t)size;
 }
 
+/* Length of the UTF-8 sequence at the start of text (RFC 3629: no overlong forms, no surrogates); 0: there is none. */
+static size_t utf8_length(const uint8_t *text)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t length = text[0] < 0x80 ? 1 : text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
+    uint32_t point = length == 1 ? text[0] : text[0] & (0x7fu >> length);
+
+    if (length > 1 && (text[0] < 0xc2 || text[0] > 0xf4))
+        return 0;
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80) /* also stops at the NUL */
+            return 0;
+        point = point << 6 | (text[i] & 0x3f);
+    }
+    if (point < least[length] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+        return 0;
+    return length;
+}
+
+void buffer_json(struct buffer *buffer, const char *text)
+{
+    const uint8_t *at = (const uint8_t *)text;
+
+    buffer_text(buffer, "\"");
+    while (*at != '\0') {
+        size_t length = utf8_length(at);
+        if (length == 0)
+            buffer_text(buffer, "\xef\xbf\xbd");
+        else if (*at == '"' || *at == '\\')
+            buffer_format(buffer, "\\%c", *at);
+        else if (*at < 0x20)
+            buffer_format(buffer, "\\u%04x", *at);
+        else
+            buffer_append(buffer, at, length);
+        at += length == 0 ? 1 : length;
+    }
+    buffer_text(buffer, "\"");
+}
+
 struct bytes buffer_view(const struct buffer *buffer)
 {
     return bytes_view(buffer->data, buffer->size);

@@ -18,6 +18,8 @@ void buffer_deinit(struct buffer *buffer);
 void buffer_append(struct buffer *buffer, const void *data, size_t size);
 void buffer_text(struct buffer *buffer, const char *text);
 void buffer_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The text as a JSON string (RFC 8259), quotes included; a byte that is no UTF-8 becomes U+FFFD. */
+void buffer_json(struct buffer *buffer, const char *text);
 struct bytes buffer_view(const struct buffer *buffer);
 /* Gives the memory to the caller, who frees it; the buffer is empty afterwards. NULL when it holds nothing. */
 char *buffer_steal(struct buffer *buffer);

@@ -13,6 +13,7 @@ struct transport;
 struct sink_port;
 struct clock;
 struct busy;
+struct exports;
 
 /* What was refused at the edges since the start; shown by status (invariants I7, I11). */
 enum counter {
@@ -28,6 +29,7 @@ enum counter {
     COUNT_REGISTRATION_REFUSED,
     COUNT_POLL_FAULT, /* a container's answer that is no value */
     COUNT_RELEASE_REFUSED,
+    COUNT_EXPORT_REFUSED, /* rows that a full outbox did not take */
     COUNTERS
 };
 
@@ -51,8 +53,9 @@ struct core {
     const struct proto_signer *maintainer; /* NULL: no manifest key, so no rollout starts */
     const struct proto_random *random;
     struct core_settings settings;
-    struct busy *busy;  /* devices with a request under way; owned by rollout.c and collect.c */
-    bool ledger_broken; /* the start-up check found charges and spent apart (I4): no release is answered */
+    struct exports *exports; /* deliveries under way; owned by export.c */
+    struct busy *busy;       /* devices with a request under way; owned by rollout.c and collect.c */
+    bool ledger_broken;      /* the start-up check found charges and spent apart (I4): no release is answered */
     uint64_t counters[COUNTERS];
 };
 

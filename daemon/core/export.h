@@ -50,8 +50,20 @@ int sink_delete(struct core *core, const struct caller *caller, const char *tena
 int export_list(struct core *core, const struct caller *caller, struct page page,
                 int (*each)(void *context, const struct outbox_row *row), void *context, struct why *why);
 
-/* Adds one body to the outbox of every sink of a tenant, within the caller's transaction (I1). */
+/* Allocates core->exports. Deliveries under way at a stop are due again at the next start: their idempotency key makes
+ * the repeat harmless. */
+int export_start(struct core *core);
+void export_stop(struct core *core);
+
+/* How many sinks a tenant has, and how many of them still have room for one more row. */
+int export_room(struct core *core, int64_t tenant_id, unsigned *out_sinks, unsigned *out_open);
+
+/* Adds one body to the outbox of every sink of a tenant that has room, within the caller's transaction (I1). A full
+ * sink misses the row, which is counted: who must not lose one asks export_room first. */
 int export_queue(struct core *core, int64_t tenant_id, const char *kind, int64_t subject, struct bytes body);
+
+/* Forgets deliveries that were acknowledged long ago. */
+int export_expire(struct core *core, int64_t now_ms);
 
 /* Hands due deliveries to their sinks, one a sink at a time, oldest first. */
 int export_tick(struct core *core, int64_t now_ms, int64_t *out_next_ms);

@@ -20,7 +20,10 @@
 #define KEYS_PER_TENANT_MAX  8
 #define SINKS_PER_TENANT_MAX 16
 #define OUTBOX_PER_SINK_MAX  100000
-#define COHORT_MAX           1000000
+#define OUTBOX_BODY_MAX      65536      /* bytes of one delivery */
+#define COHORT_MAX           1000000    /* device-epochs that one release may touch */
+#define WINDOW_EPOCHS_MAX    366        /* epochs that one release may touch */
+#define RELEASE_UEPS_MAX     20000000LL /* epsilon 20: beyond that, an answer hides next to nothing */
 #define IMAGE_SIZE_MAX       65536
 #define BUNDLE_SIZE_MAX      (IMAGE_SIZE_MAX + 2048)
 #define RECORDS_PER_PACK_MAX 64

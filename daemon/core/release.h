@@ -43,8 +43,9 @@ struct release_plan {
     int64_t tenant_left_ueps;  /* before */
     int64_t exhausted_devices; /* filters that would refuse */
     char first_exhausted[NAME_SIZE];
-    int64_t error95_num,
-        error95_den; /* half width of the 95 % interval of the answer, in the sensor's unit: num / den */
+    /* Half width of the 95 % interval of the answer, in the sensor's unit (count: readings): num / den. For a mean, as
+     * if every asked device gave all the readings that count; den 0: no interval can be stated beforehand. */
+    int64_t error95_num, error95_den;
     bool would_pass;
     struct why why; /* when it would not */
 };

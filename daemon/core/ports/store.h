@@ -224,7 +224,7 @@ struct store {
 
     int (*reading_insert)(struct store *store, struct reading *reading);
     int (*reading_aggregate)(struct store *store, const struct aggregate_query *query, struct aggregate *out);
-    /* Raw readings whose policy version's retention has passed are deleted; at most limit. */
+    /* Readings, raw and noised, whose policy version's retention has passed are deleted; at most limit. */
     int (*reading_expire)(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted);
     int (*reading_count)(struct store *store, int64_t *out_raw, int64_t *out_noised);
 
@@ -239,15 +239,19 @@ struct store {
     int (*sink_insert)(struct store *store, struct sink *sink);
     int (*sink_by_name)(struct store *store, int64_t tenant_id, const char *name, struct sink *out);
     int (*sink_by_id)(struct store *store, int64_t id, struct sink *out);
-    int (*sink_each)(struct store *store, int64_t tenant_id, struct page page, EACH(sink)); /* with waiting */
+    /* With waiting, which is kept as a counter: this is asked for every pack of telemetry. */
+    int (*sink_each)(struct store *store, int64_t tenant_id, struct page page, EACH(sink));
     int (*sink_delete)(struct store *store, int64_t id, int64_t *out_dropped);
 
+    /* REFUSED_BUSY: OUTBOX_PER_SINK_MAX rows wait for that sink already. */
     int (*outbox_insert)(struct store *store, struct outbox_row *row, struct bytes body);
     /* Per sink the oldest waiting row, where due; at most limit sinks. */
     int (*outbox_due)(struct store *store, int64_t now_ms, unsigned limit, EACH(outbox_row));
     int (*outbox_body)(struct store *store, int64_t id, uint8_t *out, size_t capacity, size_t *out_size);
     int (*outbox_delivered)(struct store *store, int64_t id, int64_t now_ms);
     int (*outbox_again)(struct store *store, int64_t id, int64_t due_ms, const char *error);
+    /* Rows delivered before a time are forgotten; at most limit. What waits is never touched. */
+    int (*outbox_expire)(struct store *store, int64_t delivered_before_ms, unsigned limit, int64_t *out_deleted);
     int (*outbox_next_due)(struct store *store, int64_t *out_due_ms);
     int (*outbox_each)(struct store *store, int64_t tenant_id, struct page page, EACH(outbox_row));
 
