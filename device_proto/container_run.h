@@ -70,7 +70,6 @@ const char *container_fault_text(enum container_fault fault);
 
 /* RIOT's sensor registry ("SAUL") and timer as helpers 0x30-0x32, 0x60 and 0x61. */
 enum container_sensor_type { /* SAUL device classes */
-                             CONTAINER_SENSOR_ANY = 0x80,
                              CONTAINER_SENSOR_TEMPERATURE = 0x82,
                              CONTAINER_SENSOR_HUMIDITY = 0x83,
                              CONTAINER_SENSOR_LIGHT = 0x84,

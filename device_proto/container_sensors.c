@@ -32,9 +32,7 @@ static int find_type(void *context, struct container_machine *machine, const uin
     (void)machine;
     *out = 0;
     for (size_t i = 0; i < sensors->count; i++) {
-        bool any = type == CONTAINER_SENSOR_ANY && (sensors->types[i] & CONTAINER_SENSOR_ANY) != 0;
-
-        if (sensors->types[i] == type || any) {
+        if (sensors->types[i] == type) {
             *out = handle_of(i);
             break;
         }

@@ -231,8 +231,7 @@ static bool sweep(struct verifier *verifier, bool fewest)
         if (branches[i] == UNREACHED || is_second_half(verifier, i) || class == CLASS_EXIT)
             continue;
         if (class == CLASS_JUMP || class == CLASS_CONDITION)
-            changed |=
-                relax(&branches[i + 1 + (uint32_t)(int32_t)instruction.offset], (uint16_t)(branches[i] + 1), fewest);
+            changed |= relax(&branches[(int32_t)i + 1 + instruction.offset], (uint16_t)(branches[i] + 1), fewest);
         if (class != CLASS_JUMP)
             changed |= relax(&branches[next], branches[i], fewest);
     }
