@@ -22,8 +22,12 @@ struct audit_entry {
 /* Appends within the caller's transaction. caller NULL: the daemon itself. */
 int audit_append(struct core *core, const struct caller *caller, const char *action, const char *subject,
                  int64_t tenant_id, const char *detail_json);
+/* The same for an actor who is no caller: "device:thermo-1". */
+int audit_append_as(struct core *core, const char *actor, const char *action, const char *subject, int64_t tenant_id,
+                    const char *detail_json);
 int audit_list(struct core *core, const struct caller *caller, struct page page,
                int (*each)(void *context, const struct audit_entry *entry), void *context, struct why *why);
+/* Walks the whole chain. 0 when it could be walked: whether it holds says the verdict. */
 struct audit_verdict {
     int64_t entries;
     int64_t broken_at; /* 0: the chain holds */

@@ -54,7 +54,7 @@ struct core {
     const struct proto_random *random;
     struct core_settings settings;
     struct exports *exports; /* deliveries under way; owned by export.c */
-    struct busy *busy;       /* devices with a request under way; owned by rollout.c and collect.c */
+    struct busy *busy;       /* devices with a request under way; owned by asking.c */
     bool ledger_broken;      /* the start-up check found charges and spent apart (I4): no release is answered */
     uint64_t counters[COUNTERS];
 };

@@ -71,6 +71,15 @@ int device_label(struct core *core, const struct caller *caller, const char *nam
 /* Refused (CONFLICT) while a step is under way on it. Charges stay: the ledger forgets nobody. */
 int device_delete(struct core *core, const struct caller *caller, const char *name, struct why *why);
 
+/* coap://[IPv6]:port or coap://IPv4:port, the port optional, nothing behind it: literals only, as nothing here asks the
+ * DNS. */
+bool address_is_valid(const char *address);
+
+/* Every device of a state (0: both) with an id above after, lowest first. Rows are read ahead in batches, so each()
+ * may use the store in any way. */
+int device_scan(struct core *core, enum device_state state, int64_t after,
+                int (*each)(void *context, const struct device *device), void *context);
+
 /* Devices matching a selector that a tenant's live grant covers (and, when sensor is not NULL, for that sensor; when
  * slot >= 0, for that slot). */
 struct cohort_query {
@@ -79,6 +88,7 @@ struct cohort_query {
     const char *sensor;
     int slot;
 };
+/* each() may use the store in any way. Unclaimed devices belong to no cohort. */
 int device_cohort(struct core *core, const struct cohort_query *query,
                   int (*each)(void *context, const struct device *device), void *context, struct why *why);
 

@@ -27,6 +27,25 @@ int grant_create(struct core *core, const struct caller *caller, const struct gr
 int grant_list(struct core *core, const struct caller *caller, struct page page,
                int (*each)(void *context, const struct grant *grant), void *context, struct why *why);
 int grant_revoke(struct core *core, const struct caller *caller, int64_t id, struct why *why);
+/* A tenant's live grants, read once for asking about many devices. */
+struct grant_set;
+int grant_set_load(struct core *core, int64_t tenant_id, struct grant_set **out);
+void grant_set_free(struct grant_set *set); /* NULL is fine */
+static inline void grant_set_freep(struct grant_set **set)
+{
+    grant_set_free(*set);
+}
+
+/* What is asked of one device. */
+struct grant_need {
+    int slot;           /* < 0: none */
+    const char *sensor; /* NULL or "": none */
+    const uint32_t *helpers;
+    size_t n_helpers;
+};
+int grant_set_covers(const struct grant_set *set, const struct device *device, const struct grant_need *need,
+                     struct why *why);
+
 /* Does one live grant of this tenant cover this device, with this slot (>= 0), sensor (not NULL) and helper numbers
  * (n)? 0, or REFUSED_FORBIDDEN in words that say what is missing. */
 int grant_covers(struct core *core, int64_t tenant_id, const struct device *device, int slot, const char *sensor,

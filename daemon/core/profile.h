@@ -46,9 +46,13 @@ struct profile {
     bool telemetry_plain;    /* may post without DTLS where the operator allows it */
     char helpers[LIST_SIZE]; /* allow-list of helper numbers: "0x30,0x31,..." */
     unsigned branches_max;   /* taken branches a run */
+    bool section_loads;      /* 0xB8 and 0xD8 instructions load from where they should */
+    bool neg_is_8f;          /* negation is 0x8F (Femto-Containers), not 0x87 (eBPF) */
     char algorithm[16];      /* manifest signature: "ed25519" or "esp256" */
 };
 
+/* For other rules. REFUSED_UNKNOWN with words. */
+int profile_find(struct core *core, const char *name, struct profile *out, struct why *why);
 int profile_get(struct core *core, const struct caller *caller, const char *name, struct profile *out, struct why *why);
 int profile_list(struct core *core, const struct caller *caller,
                  int (*each)(void *context, const struct profile *profile), void *context, struct why *why);
