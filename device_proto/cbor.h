@@ -1,6 +1,6 @@
 /* cbor.h - RFC 8949 on views and caller's buffers: no heap, bounded depth.
  * Both reader and writer keep their first refusal ("sticky"): a decoder or encoder is written straight down and asked
- * once, at its end. After a refusal a reader stays where it is and yields zeros and empty views, a writer only counts.
+ * once, at its end. After a refusal a reader yields zeros and empty views; a writer without room only counts.
  */
 #ifndef TINYPART_DEVICE_PROTO_CBOR_H
 #define TINYPART_DEVICE_PROTO_CBOR_H
@@ -119,7 +119,8 @@ void cbor_write_map(struct cbor_writer *writer, uint64_t pairs);       /* ... in
 void cbor_write_tag(struct cbor_writer *writer, uint64_t tag);
 void cbor_write_bool(struct cbor_writer *writer, bool value);
 void cbor_write_null(struct cbor_writer *writer);
-void cbor_write_double_bits(struct cbor_writer *writer, uint64_t bits); /* always 9 bytes */
+/* The shortest of half, single and double that keeps the value. */
+void cbor_write_double_bits(struct cbor_writer *writer, uint64_t bits);
 void cbor_write_decimal(struct cbor_writer *writer, int64_t mantissa,
                         int64_t exponent);                             /* tag 4: mantissa * 10^exponent */
 void cbor_write_raw(struct cbor_writer *writer, struct bytes encoded); /* as it is */

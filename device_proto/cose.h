@@ -30,7 +30,7 @@ struct cose_sign1 {
     struct bytes signature;
 };
 
-/* Splits a message; checks no signature. Refuses tags other than 18, crit (header 2), header labels that occur twice,
+/* Splits a message; checks no signature. Refuses tags other than 18, crit (header 2), an algorithm or kid given twice,
  * trailing bytes, and every algorithm but the four of enum cose_algorithm. */
 int cose_sign1_parse(struct bytes message, struct cose_sign1 *out);
 

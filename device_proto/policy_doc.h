@@ -38,7 +38,7 @@ struct noise_policy {
     enum policy_adjacency adjacency;
     int64_t lower, upper;   /* readings are clamped to these, in steps; lower < upper */
     uint32_t scale;         /* steps per unit_text: 100 for hundredths */
-    struct bytes unit_text; /* SenML unit, "Cel"; up to 31 bytes; may be empty */
+    struct bytes unit_text; /* SenML unit, "Cel"; up to 31 printable ASCII; may be empty */
     enum policy_mechanism mechanism;
     uint64_t micro_epsilon; /* charged for each reading; 0 only with POLICY_NONE */
     uint32_t parameter_num, parameter_den;

@@ -7,13 +7,16 @@
 
 #include "device_proto/crypto.h"
 
-#define SUIT_ID_SIZE           16u /* a vendor's or class's UUID */
-#define SUIT_COMPONENT_PARTS   4u  /* byte strings in one component identifier */
-#define SUIT_COMPONENTS_MAX    4u  /* components a recipient keeps parameters for */
-#define SUIT_URI_SIZE_MAX      255u
-#define SUIT_MANIFEST_SIZE_MAX 4096u /* envelope without integrated payloads and text, as read */
-#define SUIT_ORDER_SIZE_MAX    1024u /* every envelope that suit_manifest_write makes fits */
-#define SUIT_TO_BE_SIGNED_MAX  128u  /* every Sig_structure fits */
+#define SUIT_ID_SIZE            16u /* a vendor's or class's UUID */
+#define SUIT_COMPONENT_PARTS    4u  /* byte strings in one component identifier */
+#define SUIT_COMPONENTS_MAX     4u  /* components a recipient keeps parameters for */
+#define SUIT_URI_SIZE_MAX       255u
+#define SUIT_COMPONENT_PART_MAX 64u   /* bytes in one of them, as written */
+#define SUIT_MANIFEST_SIZE_MAX  4096u /* the manifest without severed members, as read */
+#define SUIT_ORDER_SIZE_MAX     1280u /* every envelope that suit_manifest_write makes fits */
+#define SUIT_TO_BE_SIGNED_MAX   128u  /* every Sig_structure fits */
+
+#define SUIT_SIZE_UNKNOWN UINT64_MAX
 
 enum suit_dialect { SUIT_RIOT = 1, SUIT_37 = 2 };
 
@@ -26,7 +29,7 @@ enum suit_refusal {
     SUIT_REFUSED_VERSION,       /* manifest version other than 1 */
     SUIT_REFUSED_SEQUENCE,      /* sequence number not above the device's highest */
     SUIT_REFUSED_CONDITION,     /* vendor, class or slot is another device's */
-    SUIT_REFUSED_POLICY,        /* a fetch before vendor and class were checked */
+    SUIT_REFUSED_POLICY,        /* a fetch before vendor and class were checked, or one whose image is never matched */
     SUIT_REFUSED_COMPONENT,     /* the device has no such component */
     SUIT_REFUSED_FETCH,         /* the payload could not be had */
     SUIT_REFUSED_STORAGE,       /* the payload does not fit its place */
@@ -55,7 +58,7 @@ struct suit_where {
 };
 
 struct suit_component {
-    size_t count; /* 1..SUIT_COMPONENT_PARTS */
+    size_t count; /* 1..SUIT_COMPONENT_PARTS; a SUIT_37 manifest may also say 0 */
     struct bytes parts[SUIT_COMPONENT_PARTS];
 };
 
@@ -90,7 +93,8 @@ int suit_manifest_assemble(const struct suit_order *order, enum key_type key, co
                            struct bytes signature, uint8_t *out, size_t capacity, size_t *out_size);
 
 /* UUID version 5 (RFC 9562): vendor = uuid5(DNS namespace, domain), class = uuid5(vendor, name). crypto->sha1 needed.
- * "riot-os.org" gives 547d0d74-6d3a-5a92-9662-4881afd9407b. 0, or crypto's fault. */
+ * "riot-os.org" gives 547d0d74-6d3a-5a92-9662-4881afd9407b. 0; SUIT_REFUSED_ROOM for
+ * a name over 255 bytes, SUIT_REFUSED_UNSUPPORTED without sha1; or crypto's fault. */
 int suit_vendor_id(const struct proto_crypto *crypto, struct bytes domain, uint8_t out[SUIT_ID_SIZE]);
 int suit_class_id(const struct proto_crypto *crypto, const uint8_t vendor_id[SUIT_ID_SIZE], struct bytes name,
                   uint8_t out[SUIT_ID_SIZE]);
