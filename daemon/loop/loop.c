@@ -73,6 +73,19 @@ static void drain_wakes(void *context, int fd, uint32_t events)
         ;
 }
 
+static void run_calls(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    struct call *calls = loop->calls;
+    size_t count = loop->call_count;
+    loop->calls = NULL;
+    loop->call_count = loop->call_capacity = 0;
+    pthread_mutex_unlock(&loop->lock);
+    for (size_t i = 0; i < count; i++)
+        calls[i].run(calls[i].context);
+    free(calls);
+}
+
 int loop_new(struct loop **out)
 {
     struct loop *loop = calloc(1, sizeof(*loop));
@@ -96,6 +109,7 @@ void loop_free(struct loop *loop)
 {
     if (loop == NULL)
         return;
+    run_calls(loop);
     if (loop->epoll_fd >= 0)
         close(loop->epoll_fd);
     if (loop->wake_fd >= 0)
@@ -248,19 +262,6 @@ int loop_post(struct loop *loop, loop_call call, void *context)
     if (r == 0)
         wake(loop);
     return r;
-}
-
-static void run_calls(struct loop *loop)
-{
-    pthread_mutex_lock(&loop->lock);
-    struct call *calls = loop->calls;
-    size_t count = loop->call_count;
-    loop->calls = NULL;
-    loop->call_count = loop->call_capacity = 0;
-    pthread_mutex_unlock(&loop->lock);
-    for (size_t i = 0; i < count; i++)
-        calls[i].run(calls[i].context);
-    free(calls);
 }
 
 void loop_on_turn(struct loop *loop, loop_call call, void *context)

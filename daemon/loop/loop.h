@@ -11,6 +11,7 @@ typedef void (*loop_fd_ready)(void *context, int fd, uint32_t epoll_events);
 typedef void (*loop_call)(void *context);
 
 int loop_new(struct loop **out);
+/* NULL is fine. Calls still waiting are run first, so that what they carry is not lost. */
 void loop_free(struct loop *loop);
 
 /* Watches fd for epoll events (EPOLLIN...), level-triggered. At most LOOP_FDS_MAX. */
