@@ -6,7 +6,7 @@
 
 struct registration {
     int64_t device_id;
-    char location[PATH_SIZE]; /* stable for an endpoint name, unguessable */
+    char location[PATH_SIZE]; /* "/rd/" and 16 characters: stable for an endpoint name, unguessable */
     char endpoint[NAME_SIZE];
     char sector[NAME_SIZE];  /* d; "" none */
     char base[ADDRESS_SIZE]; /* coap://... */

@@ -60,10 +60,10 @@ struct step {
     int64_t device_id;
     char device[NAME_SIZE];
     enum step_state state;
-    char reason[REASON_SIZE];
+    char reason[REASON_SIZE]; /* a clause that follows the state: "refused: REASON" */
     unsigned attempts;
     uint64_t sequence;             /* of its newest manifest */
-    char manifest_path[PATH_SIZE]; /* fetch paths of the newest try */
+    char manifest_path[PATH_SIZE]; /* fetch paths of the newest try: "/m/" and "/i/" with 16 characters */
     char image_path[PATH_SIZE];
     uint8_t manifest_digest[DIGEST_SIZE];
     int64_t due_ms;       /* when the rules look at it again */
@@ -106,7 +106,7 @@ bool step_state_is_final(enum step_state state);
 /* Claims due steps and sends their triggers; ends those whose silence lasted too long. */
 int rollout_tick(struct core *core, int64_t now_ms, int64_t *out_next_ms);
 
-/* A device asks for bytes under a fetch path. Called before each block is served: the first and the last block of a
+/* A device asks for bytes under a fetch path, which begins with its '/'. Called before each block is served: the first and the last block of a
  * manifest or image are saved as the step's progress before they leave (I12). Copies at most capacity bytes from offset
  * into out. REFUSED_UNKNOWN: no such path, or expired. */
 struct fetch_block {
