@@ -8,6 +8,8 @@
 #include "daemon/core/limits.h"
 
 struct caller;
+struct profile;
+struct tenant;
 
 struct image {
     int64_t id;
@@ -35,5 +37,13 @@ int image_get(struct core *core, const struct caller *caller, const char *tenant
               struct image *out, struct why *why);
 int image_list(struct core *core, const struct caller *caller, struct page page,
                int (*each)(void *context, const struct image *image), void *context, struct why *why);
+
+/* For other rules. REFUSED_UNKNOWN with words. */
+int image_find(struct core *core, const struct tenant *tenant, const char *name, const char *version, struct image *out,
+               struct why *why);
+/* Whether a device of this profile can take the image in this slot: type, size, helper calls, and for bpf the verifier
+ * with the profile's own limits. 0, or REFUSED_INVALID in words. */
+int image_fits(struct core *core, const struct image *image, const struct profile *profile, unsigned slot,
+               struct why *why);
 
 #endif

@@ -1,5 +1,9 @@
 #include "daemon/core/profile.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "daemon/core/access.h"
 #include "daemon/core/ports/store.h"
 
@@ -10,6 +14,15 @@ int profile_find(struct core *core, const char *name, struct profile *out, struc
         return refuse(why, r, "profile", "tinypartctl profile list shows the profiles", "there is no profile %.64s",
                       name);
     return r;
+}
+
+int profile_slot_text(const char *pattern, unsigned slot, char *out, size_t capacity)
+{
+    const char *mark = strstr(pattern, "%u");
+    int size = mark == NULL ? snprintf(out, capacity, "%s", pattern)
+                            : snprintf(out, capacity, "%.*s%u%s", (int)(mark - pattern), pattern, slot, mark + 2);
+
+    return size >= 0 && (size_t)size < capacity ? 0 : -E2BIG;
 }
 
 int profile_get(struct core *core, const struct caller *caller, const char *name, struct profile *out, struct why *why)

@@ -51,6 +51,9 @@ struct profile {
     char algorithm[16];      /* manifest signature: "ed25519" or "esp256" */
 };
 
+/* exec_path or component with its "%u" replaced by the slot's number. -E2BIG when it does not fit. */
+int profile_slot_text(const char *pattern, unsigned slot, char *out, size_t capacity);
+
 /* For other rules. REFUSED_UNKNOWN with words. */
 int profile_find(struct core *core, const char *name, struct profile *out, struct why *why);
 int profile_get(struct core *core, const struct caller *caller, const char *name, struct profile *out, struct why *why);

@@ -106,9 +106,9 @@ bool step_state_is_final(enum step_state state);
 /* Claims due steps and sends their triggers; ends those whose silence lasted too long. */
 int rollout_tick(struct core *core, int64_t now_ms, int64_t *out_next_ms);
 
-/* A device asks for bytes under a fetch path, which begins with its '/'. Called before each block is served: the first and the last block of a
- * manifest or image are saved as the step's progress before they leave (I12). Copies at most capacity bytes from offset
- * into out. REFUSED_UNKNOWN: no such path, or expired. */
+/* A device asks for bytes under a fetch path, which begins with its '/'. Called before each block is served: the first
+ * and the last block of a manifest or image are saved as the step's progress before they leave (I12). Copies at most
+ * capacity bytes from offset into out. REFUSED_UNKNOWN: no such path, or expired. */
 struct fetch_block {
     uint64_t offset;
     size_t size;                 /* bytes given */
