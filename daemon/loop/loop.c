@@ -269,10 +269,12 @@ void loop_on_turn(struct loop *loop, loop_call call, void *context)
     loop->turn = (struct call){ call, context };
 }
 
-static bool is_stopped(struct loop *loop)
+/* A stop ends one run, or the next one when none is under way. */
+static bool take_stop(struct loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
     bool stopped = loop->stopped;
+    loop->stopped = false;
     pthread_mutex_unlock(&loop->lock);
     return stopped;
 }
@@ -281,7 +283,7 @@ int loop_run(struct loop *loop)
 {
     struct epoll_event events[EVENTS_PER_TURN];
 
-    while (!is_stopped(loop)) {
+    while (!take_stop(loop)) {
         if (loop->turn.run != NULL)
             loop->turn.run(loop->turn.context);
         int count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_TURN, next_delay_ms(loop));

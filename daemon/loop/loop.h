@@ -33,7 +33,7 @@ int loop_post(struct loop *loop, loop_call call, void *context);
 /* Called once a turn before sleeping: lets an owner flush what a turn collected. May be NULL. */
 void loop_on_turn(struct loop *loop, loop_call call, void *context);
 
-/* Runs until loop_stop (which may be called from any thread or a signal's watch). 0 or a fault. */
+/* Runs until loop_stop (which may be called from any thread or a signal's watch); may be run again. 0 or a fault. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 

@@ -1,0 +1,79 @@
+/* bench.h - a transport with rules of the tests' own, on loopback, and raw UDP sockets that play the devices. */
+#ifndef TINYPART_TESTS_TRANSPORT_COAP_BENCH_H
+#define TINYPART_TESTS_TRANSPORT_COAP_BENCH_H
+
+#include <netinet/in.h>
+
+#include "daemon/transport_coap/rules.h"
+#include "device_proto/coap_message.h"
+
+#define LIMIT_MS     10000 /* no wait of these tests takes that long */
+#define REGISTRY_MAX 64
+
+/* What the rules were asked, and what they are to say. */
+struct script {
+    int calls; /* of the rule under test, whichever it is */
+    int result;
+    const char *words;
+    uint8_t body[20000];
+    size_t body_size;
+    char endpoint[NAME_SIZE], peer[ADDRESS_SIZE], first_name[NAME_SIZE];
+    uint64_t sequence;
+    int64_t policy_version;
+    size_t records;
+    bool authenticated;
+    uint8_t object[70000]; /* behind /m/manifest and /i/image */
+    size_t object_size;
+    struct registration registry[REGISTRY_MAX];
+    size_t registered;
+    char hint[NAME_SIZE];
+    struct transport_answer answers[600];
+    uint8_t answer_payload[1024];
+    size_t answered;
+};
+
+struct bench {
+    struct loop *loop;
+    struct core core;
+    struct transport_coap *transport;
+    struct loop_timer *limit;
+    bool too_late;
+    struct script script;
+    uint16_t port;
+};
+
+/* settings NULL: the defaults, on a free port of 127.0.0.1. */
+struct bench *bench_open(const struct transport_coap_settings *settings);
+void bench_close(struct bench *bench);
+
+/* A UDP socket on 127.0.0.1, connected to the daemon, or only bound (a device that is asked). */
+int client_open(const struct bench *bench);
+int device_open(uint16_t *out_port);
+
+/* Runs the loop until the socket is readable, then reads. Fails the test after LIMIT_MS. */
+size_t receive(struct bench *bench, int fd, uint8_t *out, size_t capacity, struct sockaddr_in *out_from);
+/* Runs the loop until count answers came back from devices. */
+void await_answers(struct bench *bench, size_t count);
+void await_registrations(struct bench *bench, size_t count);
+
+/* Composing requests: begin, options in order through writer, then ask. */
+struct asking {
+    struct coap_message_writer writer;
+    uint8_t bytes[1500];
+};
+void ask_begin(struct asking *asking, uint8_t code, uint16_t id, const char *path);
+void ask_query(struct asking *asking, const char *query);
+/* Sends, and gives the answer; its views point into a buffer that the next one overwrites. */
+struct coap_message ask(struct bench *bench, int fd, const struct asking *asking);
+/* The same for the most common request: a path, perhaps one query, perhaps a payload of that format. */
+struct coap_message ask_simple(struct bench *bench, int fd, uint8_t code, uint16_t id, const char *path,
+                               const char *query, int format, struct bytes payload);
+/* One block of an upload to path (Block1), num << 4 | more << 3 | szx as on the wire. */
+struct coap_message ask_block1(struct bench *bench, int fd, uint16_t id, const char *path, const char *query,
+                               int format, uint32_t block, struct bytes payload);
+/* One block of a download. */
+struct coap_message ask_block2(struct bench *bench, int fd, uint16_t id, const char *path, const char *query,
+                               uint32_t block);
+uint32_t option_uint(const struct coap_message *message, uint16_t number); /* UINT32_MAX: not there */
+
+#endif
