@@ -1,0 +1,142 @@
+/* releases.c - /v1/releases. An answer is the stored text itself wherever it appears, never written anew. */
+#include "daemon/core/release.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "daemon/api/handlers.h"
+#include "daemon/api/json.h"
+#include "daemon/api/problem.h"
+#include "daemon/base/text.h"
+
+FORM(release_form, struct release_order,
+     { "tenant", FIELD_TEXT, false, offsetof(struct release_order, tenant), 1, NAME_SIZE - 1 },
+     { "query", FIELD_TEXT, true, offsetof(struct release_order, query), 1, 15 },
+     { "sensor", FIELD_TEXT, true, offsetof(struct release_order, sensor), 1, NAME_SIZE - 1 },
+     { "selector", FIELD_TEXT, false, offsetof(struct release_order, selector), 0, SELECTOR_SIZE - 1 },
+     { "epsilon", FIELD_EPSILON, true, offsetof(struct release_order, ueps), 0, 0 },
+     { "from", FIELD_TIME, false, offsetof(struct release_order, from_ms), 0, 0 },
+     { "to", FIELD_TIME, false, offsetof(struct release_order, to_ms), 0, 0 },
+     { "request", FIELD_TEXT, false, offsetof(struct release_order, request), 1, NAME_SIZE + 7 });
+
+static json_t *summary_json(const struct release *release)
+{
+    return json_pack("{s:I,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:o}", "id", (json_int_t)release->id, "request",
+                     json_words(release->request), "tenant", json_words(release->tenant), "query", release->query,
+                     "sensor", json_words(release->sensor), "selector", json_words(release->selector), "from",
+                     json_time(release->from_ms), "to", json_time(release->to_ms), "epsilon",
+                     json_epsilon(release->ueps), "policy_version", (json_int_t)release->policy_version, "cohort",
+                     (json_int_t)release->cohort, "created_at", json_time(release->created_ms));
+}
+
+static int reply_release(struct request *request, unsigned status, const struct release *release)
+{
+    json_t *json = summary_json(release);
+
+    if (json == NULL || json_object_set_new(json, "replayed", json_boolean(release->replayed)) != 0) {
+        json_decref(json);
+        return -ENOMEM;
+    }
+    request->reply.status = status;
+    request->reply.type = "application/json";
+    return json_append_with(&request->reply.body, json, "answer", bytes_view(release->answer, release->answer_size));
+}
+
+static int add_release(void *context, const struct release *release)
+{
+    return listing_add(context, release->id, summary_json(release));
+}
+
+int releases_list(struct request *request, struct why *why)
+{
+    struct listing listing;
+
+    int r = listing_begin(&listing, request, why);
+    if (r == 0)
+        r = release_list(request->core, &request->caller, listing.page, add_release, &listing, why);
+    return r != 0 ? r : listing_end(&listing);
+}
+
+static const struct release_order *read_order(struct request *request)
+{
+    struct release_order *order = request->body.order;
+
+    if (order->selector == NULL)
+        order->selector = "";
+    return order;
+}
+
+int releases_create(struct request *request, struct why *why)
+{
+    struct release release;
+
+    int r = release_create(request->core, &request->caller, read_order(request), &release, why);
+    if (r != 0)
+        return r;
+    reply_location(&request->reply, "/v1/releases/%lld", (long long)release.id);
+    return reply_release(request, release.replayed ? 200 : 201, &release);
+}
+
+/* num/den in millionths, rounded up: a smaller interval than the true one would promise too much. */
+static json_t *error_json(const struct release_plan *plan)
+{
+    char text[32];
+
+    if (plan->error95_den <= 0)
+        return json_null();
+    __int128 millionths = ((__int128)plan->error95_num * 1000000 + plan->error95_den - 1) / plan->error95_den;
+    if (millionths > INT64_MAX)
+        return json_null();
+    fixed_format((int64_t)millionths, 6, text);
+    return json_string(text);
+}
+
+static json_t *plan_json(const struct release_plan *plan, json_t *problem)
+{
+    return json_pack("{s:b,s:o,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o}", "would_pass", plan->would_pass, "problem", problem,
+                     "cohort", (json_int_t)plan->cohort, "epochs", (json_int_t)plan->epochs, "epsilon_per_device",
+                     json_epsilon(plan->ueps_per_device), "tenant_epsilon", json_epsilon(plan->tenant_ueps),
+                     "tenant_left_epsilon", json_epsilon(plan->tenant_left_ueps), "exhausted_devices",
+                     (json_int_t)plan->exhausted_devices, "first_exhausted", json_words_or_null(plan->first_exhausted),
+                     "error95", error_json(plan));
+}
+
+int releases_preview(struct request *request, struct why *why)
+{
+    struct release_plan plan;
+
+    int r = release_preview(request->core, &request->caller, read_order(request), &plan, why);
+    if (r != 0)
+        return r;
+    json_t *problem = plan.would_pass ? json_null() : problem_json(REFUSED_EXHAUSTED, &plan.why);
+    return reply_json(&request->reply, 200, plan_json(&plan, problem));
+}
+
+static int find_release(struct request *request, struct release *out, struct why *why)
+{
+    int64_t id;
+
+    int r = request_id(request, 0, &id, why);
+    return r != 0 ? r : release_get(request->core, &request->caller, id, out, why);
+}
+
+int releases_get(struct request *request, struct why *why)
+{
+    struct release release;
+
+    int r = find_release(request, &release, why);
+    return r != 0 ? r : reply_release(request, 200, &release);
+}
+
+int releases_answer(struct request *request, struct why *why)
+{
+    struct release release;
+
+    int r = find_release(request, &release, why);
+    if (r != 0)
+        return r;
+    request->reply.status = 200;
+    request->reply.type = "application/json";
+    buffer_append(&request->reply.body, release.answer, release.answer_size);
+    return request->reply.body.fault;
+}
