@@ -1,0 +1,103 @@
+/* store_sqlite_reading.c - readings, raw and noised, and what is summed over them. */
+#include "daemon/store_sqlite/verbs.h"
+#include "daemon/store_sqlite/words.h"
+
+enum { INSERT, AGGREGATE, EXPIRE, COUNT_RAW, COUNT_NOISED };
+
+static const struct statements statements = {
+    DOMAIN_READING,
+    {
+        [INSERT] = "INSERT INTO reading (device_id, sensor, tenant_id, epoch, received_ms, value, scale,"
+                   " policy_version, noised) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        /* Ids rise with the ledger's time, so the newest are those with the highest ids, and the index has them in that
+         * order. Everything narrows before the limit, nothing after it: at most contributions rows count. */
+        [AGGREGATE] =
+            "SELECT count(*), coalesce(sum(CASE noised WHEN 1 THEN value ELSE min(max(value, ?7), ?8) END), 0)"
+            " FROM (SELECT value, noised FROM reading INDEXED BY reading_asked"
+            " WHERE device_id = ?1 AND sensor = ?2 AND epoch = ?3 AND (tenant_id IS NULL OR tenant_id = ?4)"
+            " AND received_ms >= ?5 AND received_ms < ?6 AND scale = ?9 ORDER BY id DESC LIMIT ?10)",
+        [EXPIRE] = "DELETE FROM reading WHERE id IN (SELECT r.id FROM policy p CROSS JOIN reading r"
+                   " INDEXED BY reading_raw ON r.sensor = p.sensor AND r.policy_version = p.version"
+                   " WHERE r.noised = 0 AND r.received_ms <= ?1 - p.retention_ms LIMIT ?2)",
+        [COUNT_RAW] = "SELECT count(*) FROM reading INDEXED BY reading_raw WHERE noised = 0",
+        [COUNT_NOISED] = "SELECT count(*) FROM reading WHERE noised = 1",
+    },
+};
+
+static int store_reading_insert(struct store *store, struct reading *reading)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, INSERT);
+    put_int(&query, reading->device_id);
+    put_text(&query, reading->sensor);
+    put_id(&query, reading->tenant_id);
+    put_int(&query, reading->epoch);
+    put_int(&query, reading->received_ms);
+    put_int(&query, reading->value);
+    put_int(&query, reading->scale);
+    put_int(&query, reading->policy_version);
+    put_int(&query, reading->noised);
+    return query_int(&query, &reading->id);
+}
+
+static void read_aggregate(struct query *query, void *out)
+{
+    struct aggregate *aggregate = out;
+
+    aggregate->count = take_int(query);
+    aggregate->sum = take_int(query);
+}
+
+static int store_reading_aggregate(struct store *store, const struct aggregate_query *wanted, struct aggregate *out)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, AGGREGATE);
+    put_int(&query, wanted->device_id);
+    put_text(&query, wanted->sensor);
+    put_int(&query, wanted->epoch);
+    put_int(&query, wanted->tenant_id);
+    put_int(&query, wanted->from_ms);
+    put_int(&query, wanted->to_ms);
+    put_int(&query, wanted->lower);
+    put_int(&query, wanted->upper);
+    put_int(&query, wanted->scale);
+    put_int(&query, wanted->contributions);
+    return query_one(&query, read_aggregate, out, sizeof *out);
+}
+
+static int store_reading_expire(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, EXPIRE);
+    put_int(&query, now_ms);
+    put_int(&query, limit);
+    return query_changes(&query, out_deleted);
+}
+
+static int store_reading_count(struct store *store, int64_t *out_raw, int64_t *out_noised)
+{
+    int64_t raw = 0;
+    struct query query;
+    int r;
+
+    query_open(&query, store, &statements, COUNT_RAW);
+    r = query_int(&query, &raw);
+    if (r != 0)
+        return r;
+    query_open(&query, store, &statements, COUNT_NOISED);
+    r = query_int(&query, out_noised);
+    if (r == 0)
+        *out_raw = raw;
+    return r;
+}
+
+void store_reading_verbs(struct store *verbs)
+{
+    verbs->reading_insert = store_reading_insert;
+    verbs->reading_aggregate = store_reading_aggregate;
+    verbs->reading_expire = store_reading_expire;
+    verbs->reading_count = store_reading_count;
+}
