@@ -15,7 +15,7 @@ enum decimal_refusal {
 #define DECIMAL_TEXT_MAX 48u /* bytes that decimal_print needs at most, no NUL */
 
 struct decimal {
-    int64_t mantissa;  /* not a multiple of ten, unless it is 0 */
+    int64_t mantissa;  /* not a multiple of ten, unless it is 0 or exponent10 is 127 */
     int8_t exponent10; /* 0 where mantissa is 0 */
 };
 
