@@ -1,0 +1,296 @@
+/* telemetry.c - from a sensor to the wire: read, clamp, noise, clamp, number, send.
+ * Fails closed: without a policy that the maintainer signed, without randomness, or without a durable sequence number
+ * nothing is sent. A reading that was given counts, whether or not it arrived. */
+#include "device_proto/virtual/telemetry.h"
+
+#include <stdio.h>
+
+#include "device_proto/noise.h"
+#include "device_proto/senml.h"
+#include "device_proto/virtual/ask.h"
+#include "device_proto/virtual/sensors.h"
+#include "device_proto/virtual/state.h"
+
+enum { NO_POLICY_RETRY_MS = 10000, DIGITS_MAX = 6 };
+
+void telemetry_plan(struct device *device)
+{
+    const struct fleet *fleet = device->fleet;
+
+    for (size_t i = 0; device->telemetry != NULL && i < fleet->sensor_count; i++) {
+        uint32_t spread_ms = (uint32_t)fleet->spread_ms + 1;
+        device->telemetry[i].policy_due_ms = device->now_ms + dice_below(&device->dice, spread_ms);
+        device->telemetry[i].due_ms = device->now_ms + dice_below(&device->dice, spread_ms);
+    }
+}
+
+/* ---- policies ---- */
+
+static int digits_of(uint32_t scale)
+{
+    uint32_t power = 1;
+
+    for (int digits = 0; digits <= DIGITS_MAX; digits++, power *= 10)
+        if (power == scale)
+            return digits;
+    return -1;
+}
+
+int policy_take(struct device *device, size_t sensor, struct bytes document)
+{
+    struct fleet *fleet = device->fleet;
+    struct telemetry *telemetry = &device->telemetry[sensor];
+    struct telemetry taken = *telemetry;
+
+    if (document.size > sizeof(taken.document))
+        return POLICY_STRUCTURE;
+    memcpy(taken.document, document.data, document.size);
+    taken.document_size = document.size;
+    int r = policy_doc_verify(bytes_view(taken.document, taken.document_size), fleet->trust, fleet->trust_count,
+                              &fleet->crypto, &taken.policy);
+    if (r != 0)
+        return r;
+    taken.digits = digits_of(taken.policy.scale);
+    if (!bytes_equal_text(taken.policy.sensor, fleet->sensors[sensor].name) || taken.digits < 0)
+        return POLICY_VALUE;
+    if (telemetry->document_size > 0 && taken.policy.version < telemetry->policy.version)
+        return POLICY_VALUE; /* an old one, played back */
+    *telemetry = taken;
+    /* The views must point into the copy that stays. */
+    return policy_doc_verify(bytes_view(telemetry->document, telemetry->document_size), fleet->trust,
+                             fleet->trust_count, &fleet->crypto, &telemetry->policy);
+}
+
+/* The sensor that is due first. */
+static size_t first_due(const struct device *device, bool policy, int64_t *out_ms)
+{
+    size_t first = 0;
+
+    *out_ms = INT64_MAX;
+    for (size_t i = 0; device->telemetry != NULL && i < device->fleet->sensor_count; i++) {
+        const struct telemetry *telemetry = &device->telemetry[i];
+        int64_t due_ms = policy                         ? telemetry->policy_due_ms
+                         : telemetry->document_size > 0 ? telemetry->due_ms
+                                                        : INT64_MAX;
+        if (due_ms < *out_ms) {
+            *out_ms = due_ms;
+            first = i;
+        }
+    }
+    return first;
+}
+
+int64_t policy_due(const struct device *device)
+{
+    int64_t due_ms;
+
+    first_due(device, true, &due_ms);
+    return device->fleet->has_directory ? due_ms : INT64_MAX;
+}
+
+static void on_policy(struct device *device, struct exchange *exchange, enum exchange_end end,
+                      const struct coap_message *message)
+{
+    struct telemetry *telemetry = &device->telemetry[device->asking_sensor];
+    const char *name = device->fleet->sensors[device->asking_sensor].name;
+    uint32_t before = telemetry->document_size > 0 ? telemetry->policy.version : 0;
+
+    (void)exchange;
+    device->asking = ASKING_NOTHING;
+    if (end != EXCHANGE_ANSWERED || message->code != COAP_MSG_CONTENT) {
+        device_event(device, EVENT_NO_POLICY, "%s: %s", name,
+                     end == EXCHANGE_ANSWERED ? "the daemon has none" : "no answer");
+    } else {
+        int r = policy_take(device, device->asking_sensor, message->payload);
+        if (r != 0)
+            device_event(device, EVENT_POLICY_REFUSED, "%s: %s", name, policy_refusal_text(r));
+        else if (telemetry->policy.version != before)
+            device_event(device, EVENT_POLICY, "%s: version %u", name, telemetry->policy.version);
+        if (r == 0 && telemetry->policy.version != before)
+            state_save(device);
+    }
+    bool has = telemetry->document_size > 0;
+    telemetry->policy_due_ms = device->now_ms + (has ? device->fleet->policy_every_ms : NO_POLICY_RETRY_MS) +
+                               dice_below(&device->dice, NO_POLICY_RETRY_MS / 4);
+}
+
+void policy_ask(struct device *device)
+{
+    char path[96];
+    int64_t due_ms;
+    size_t sensor = first_due(device, true, &due_ms);
+    const struct ask_order order = {
+        .what = ASKING_POLICY, .code = COAP_MSG_GET, .to = &device->fleet->directory, .path = path, .format = -1
+    };
+
+    snprintf(path, sizeof(path), "p/%s", device->fleet->sensors[sensor].name);
+    device->asking_sensor = sensor;
+    device->telemetry[sensor].policy_due_ms = device->now_ms + NO_POLICY_RETRY_MS;
+    if (ask_begin(device, &order, on_policy) != 0)
+        device_event(device, EVENT_FAULT, "the request for %s could not be made", path);
+}
+
+/* ---- readings ---- */
+
+static int64_t clamp(int64_t value, int64_t least, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* 0, a noise_refusal, or a fault of the random source. */
+static int apply_noise(const struct proto_random *random, const struct noise_policy *policy, int64_t value,
+                       int64_t *out)
+{
+    int64_t noise, noised = value;
+    uint64_t roll;
+    int r;
+
+    switch (policy->mechanism) {
+    case POLICY_NONE:
+        break;
+    case POLICY_DISCRETE_LAPLACE:
+        r = noise_laplace(random, policy->parameter_num, policy->parameter_den, &noise);
+        if (r != 0)
+            return r;
+        if (__builtin_add_overflow(value, noise, &noised))
+            noised = noise < 0 ? INT64_MIN : INT64_MAX;
+        break;
+    case POLICY_RANDOMIZED_RESPONSE:
+        r = noise_below(random, (uint64_t)policy->parameter_num + policy->parameter_den, &roll);
+        if (r != 0)
+            return r;
+        noised = roll < policy->parameter_num ? value : 1 - value;
+        break;
+    }
+    *out = clamp(noised, policy->lower - policy->output_bound, policy->upper + policy->output_bound);
+    return 0;
+}
+
+/* Whether one more reading may be given now; otherwise due_ms moves on. */
+static bool may_give(struct device *device, struct telemetry *telemetry)
+{
+    int64_t epoch_ms = (int64_t)telemetry->policy.epoch_s * 1000;
+    int64_t now_ms = device_unix_ms(device);
+    int64_t epoch = now_ms / epoch_ms;
+
+    if (epoch > telemetry->epoch) {
+        telemetry->epoch = epoch;
+        telemetry->given = 0;
+    }
+    if (telemetry->given < telemetry->policy.contributions)
+        return true;
+    telemetry->due_ms = device->now_ms + (telemetry->epoch + 1) * epoch_ms - now_ms;
+    return false;
+}
+
+/* Reads, clamps and noises; false: there is nothing to send now. */
+static bool take_reading(struct device *device, size_t sensor, struct decimal *out)
+{
+    struct fleet *fleet = device->fleet;
+    const struct telemetry *telemetry = &device->telemetry[sensor];
+    const struct noise_policy *policy = &telemetry->policy;
+    struct decimal reading;
+    int64_t value;
+
+    if (sensor_read(&fleet->sensors[sensor], device, &reading) != 0 ||
+        decimal_scale(reading, policy->scale, &value) != 0)
+        return false;
+    value = clamp(value, policy->lower, policy->upper);
+    int r = apply_noise(&fleet->random, policy, value, &value);
+    if (r != 0) {
+        device_event(device, EVENT_FAULT, "no noise to be had, nothing is sent");
+        return false;
+    }
+    return decimal_make(value, -telemetry->digits, out) == 0;
+}
+
+int64_t telemetry_due(const struct device *device)
+{
+    int64_t due_ms;
+
+    first_due(device, false, &due_ms);
+    return device->fleet->has_directory ? due_ms : INT64_MAX;
+}
+
+static void on_taken(struct device *device, struct exchange *exchange, enum exchange_end end,
+                     const struct coap_message *message)
+{
+    struct telemetry *telemetry = &device->telemetry[device->asking_sensor];
+
+    (void)exchange;
+    device->asking = ASKING_NOTHING;
+    if (end != EXCHANGE_ANSWERED) {
+        device_event(device, EVENT_TELEMETRY_LOST, "no answer");
+    } else if (message->code < COAP_MSG_BAD_REQUEST) {
+        device_event(device, EVENT_TELEMETRY_TAKEN, "%s", device->fleet->sensors[device->asking_sensor].name);
+    } else {
+        device_event(device, EVENT_TELEMETRY_REFUSED, "%u.%02u %.*s", message->code >> 5, message->code & 31u,
+                     (int)(message->payload.size > 120 ? 120 : message->payload.size),
+                     (const char *)message->payload.data);
+        telemetry->policy_due_ms = device->now_ms + NO_POLICY_RETRY_MS; /* perhaps there is a newer one */
+    }
+}
+
+/* A number that no earlier life of this device used, known to be so before it is sent. */
+static int take_number(struct device *device, struct telemetry *telemetry, uint64_t *out)
+{
+    telemetry->given++;
+    if (device->telemetry_next >= device->telemetry_reserved) {
+        device->telemetry_reserved = device->telemetry_next + TELEMETRY_STRIDE;
+        int r = state_save(device);
+        if (r != 0) {
+            device->telemetry_reserved = device->telemetry_next;
+            return r;
+        }
+    }
+    *out = device->telemetry_next++;
+    return 0;
+}
+
+static int send_reading(struct device *device, size_t sensor, const struct decimal *value)
+{
+    struct telemetry *telemetry = &device->telemetry[sensor];
+    const struct noise_policy *policy = &telemetry->policy;
+    struct senml_record record = { .kind = SENML_NUMBER, .number = *value };
+    char who[DEVICE_NAME_SIZE + 4], number[32], version[24];
+    uint8_t pack[256];
+    uint64_t sequence;
+    struct ask_order order = { .what = ASKING_TELEMETRY,
+                               .code = COAP_MSG_POST,
+                               .to = &device->fleet->directory,
+                               .path = "t",
+                               .queries = { who, number, version },
+                               .format = COAP_MSG_FORMAT_SENML_CBOR };
+
+    snprintf(record.name, sizeof(record.name), "%s", device->fleet->sensors[sensor].name);
+    if (policy->unit_text.size < sizeof(record.unit))
+        memcpy(record.unit, policy->unit_text.data, policy->unit_text.size);
+    int r = senml_encode_cbor(&record, 1, bytes_view(NULL, 0), pack, sizeof(pack), &order.payload.size);
+    if (r == 0)
+        r = take_number(device, telemetry, &sequence);
+    if (r != 0)
+        return r;
+    order.payload.data = pack;
+    snprintf(who, sizeof(who), "d=%s", device->name);
+    snprintf(number, sizeof(number), "s=%llu", (unsigned long long)sequence);
+    snprintf(version, sizeof(version), "p=%u", policy->mechanism == POLICY_NONE ? 0 : policy->version);
+    device_event(device, EVENT_TELEMETRY, "%s, number %llu", record.name, (unsigned long long)sequence);
+    return ask_begin(device, &order, on_taken);
+}
+
+void telemetry_ask(struct device *device)
+{
+    int64_t due_ms;
+    size_t sensor = first_due(device, false, &due_ms);
+    struct telemetry *telemetry = &device->telemetry[sensor];
+    int64_t interval_ms = (int64_t)telemetry->policy.interval_s * 1000;
+    struct decimal value;
+
+    if (!may_give(device, telemetry))
+        return;
+    telemetry->due_ms =
+        device->now_ms + (interval_ms > device->fleet->interval_ms ? interval_ms : device->fleet->interval_ms);
+    device->asking_sensor = sensor;
+    if (take_reading(device, sensor, &value) && send_reading(device, sensor, &value) != 0)
+        device_event(device, EVENT_FAULT, "a reading of %s could not be sent", device->fleet->sensors[sensor].name);
+}
