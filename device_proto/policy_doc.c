@@ -100,8 +100,8 @@ static bool response_is_charged(const struct noise_policy *policy)
         for (; mantissa >= one; exponent++)
             mantissa >>= 1;
     }
-    if (exponent >= 0)
-        return policy->parameter_num <= mantissa * policy->parameter_den;
+    if (exponent >= 0) /* the left side halved instead, rounded up */
+        return (policy->parameter_num + ((uint64_t)1 << exponent) - 1) >> exponent <= mantissa * policy->parameter_den;
     return (uint64_t)policy->parameter_num << -exponent <= mantissa * policy->parameter_den;
 }
 

@@ -43,6 +43,22 @@ static void note_unsupported(struct suit_manifest *out, enum suit_section sectio
         out->runs = refuse(out, SUIT_REFUSED_UNSUPPORTED, section, label, what);
 }
 
+static const char *member_name(enum suit_dialect dialect, int64_t key)
+{
+    static const char *const names[] = {
+        [5] = "member component-id",
+        [6] = "member set-version",
+        [14] = "member coswid",
+        [15] = "member dependency-resolution",
+        [18] = "member candidate-verification",
+        [24] = "member uninstall",
+    };
+
+    if (dialect == SUIT_37 && key >= 0 && (uint64_t)key < sizeof names / sizeof names[0] && names[key] != NULL)
+        return names[key];
+    return "member of unknown number";
+}
+
 /* A byte string with its head, and its content. */
 static struct bytes read_member(struct cbor_reader *reader, struct bytes *out_content)
 {
@@ -122,7 +138,7 @@ static int read_envelope_member(struct reading *reading, struct cbor_reader *rea
             return 0;
         }
     }
-    note_unsupported(out, SUIT_SECTION_ENVELOPE, key, "envelope member");
+    note_unsupported(out, SUIT_SECTION_ENVELOPE, key, member_name(out->dialect, key));
     cbor_skip(reader);
     return 0;
 }
@@ -309,7 +325,7 @@ static int read_common(struct reading *reading, struct bytes common)
         } else if (key == COMMON_SHARED) {
             out->shared = cbor_read_bytes(&reader);
         } else {
-            note_unsupported(out, SUIT_SECTION_COMMON, key, "member of common");
+            note_unsupported(out, SUIT_SECTION_COMMON, key, key == 1 ? "dependencies" : "member of common");
             cbor_skip(&reader);
         }
     }
@@ -375,7 +391,7 @@ static int read_section(struct reading *reading, struct cbor_reader *reader, int
     } else if (riot && key == RIOT_INSTALL) {
         out->install = cbor_read_bytes(reader);
     } else if (riot) {
-        note_unsupported(out, SUIT_SECTION_ENVELOPE, key, "manifest member");
+        note_unsupported(out, SUIT_SECTION_ENVELOPE, key, member_name(out->dialect, key));
         cbor_skip(reader);
     } else if (key == MANIFEST_REFERENCE_URI) {
         out->reference_uri = cbor_read_text(reader);
@@ -391,7 +407,7 @@ static int read_section(struct reading *reading, struct cbor_reader *reader, int
     } else if (key == SUIT_SECTION_TEXT) {
         return read_severable(reading, reader, &severed[SEVERED_TEXT], SUIT_SECTION_TEXT, &out->text);
     } else {
-        note_unsupported(out, SUIT_SECTION_ENVELOPE, key, "manifest member");
+        note_unsupported(out, SUIT_SECTION_ENVELOPE, key, member_name(out->dialect, key));
         cbor_skip(reader);
     }
     return 0;
@@ -415,6 +431,13 @@ static int read_manifest_member(struct reading *reading, struct cbor_reader *rea
     return read_section(reading, reader, key);
 }
 
+/* RIOT devices do not ask for the order of keys; members that they lack are unsupported wherever they stand. */
+static bool has_order(enum suit_dialect dialect, int64_t key)
+{
+    return dialect == SUIT_37 || (key >= MANIFEST_VERSION && key <= MANIFEST_COMMON) || key == RIOT_INSTALL ||
+           key == RIOT_VALIDATE;
+}
+
 static int read_manifest(struct reading *reading)
 {
     struct suit_manifest *out = reading->out;
@@ -427,9 +450,11 @@ static int read_manifest(struct reading *reading)
     while (r == 0 && cbor_more(&reader, &pairs)) {
         int64_t key = cbor_read_int(&reader);
 
-        if (reader.refusal == 0 && key <= last)
-            return refuse(out, SUIT_REFUSED_STRUCTURE, SUIT_SECTION_ENVELOPE, key, "manifest keys out of order");
-        last = key;
+        if (has_order(out->dialect, key)) {
+            if (reader.refusal == 0 && key <= last)
+                return refuse(out, SUIT_REFUSED_STRUCTURE, SUIT_SECTION_ENVELOPE, key, "manifest keys out of order");
+            last = key;
+        }
         seen |= key >= MANIFEST_VERSION && key <= MANIFEST_COMMON ? 1u << key : 0;
         r = read_manifest_member(reading, &reader, key);
     }

@@ -362,10 +362,10 @@ static enum suit_reason reason_unsupported(const struct suit_where *where)
         return SUIT_REASON_ALGORITHM_UNSUPPORTED;
     if (where->section == SUIT_SECTION_COMMON && where->command == COMMON_COMPONENTS)
         return SUIT_REASON_COMPONENT_UNSUPPORTED;
+    if (where->offset == 0 && where->command == (int64_t)where->section) /* no command stands at offset 0 */
+        return SUIT_REASON_SEVERING_UNSUPPORTED;
     if (where->command == DIRECTIVE_OVERRIDE || where->command == DIRECTIVE_SET)
         return SUIT_REASON_PARAMETER_UNSUPPORTED;
-    if (where->offset == 0 && where->command == (int64_t)where->section)
-        return SUIT_REASON_SEVERING_UNSUPPORTED;
     return SUIT_REASON_COMMAND_UNSUPPORTED;
 }
 

@@ -178,6 +178,35 @@ static bool is_simple_value(const struct cbor_reader *reader)
     return type == CBOR_UINT || type == CBOR_NINT || type == CBOR_BYTES || type == CBOR_TEXT;
 }
 
+static const char *parameter_name(int64_t key)
+{
+    static const struct {
+        int64_t key;
+        const char *name;
+    } names[] = {
+        { PARAMETER_STRICT_ORDER, "parameter strict-order" }, /* in SUIT_RIOT */
+        { 4, "parameter use-before" },
+        { 13, "parameter soft-failure" },
+        { 18, "parameter content" },
+        { 19, "parameter encryption-info" },
+        { 22, "parameter source-component" },
+        { 23, "parameter invoke-args" },
+        { 24, "parameter device-identifier" },
+        { 25, "parameter fetch-arguments" },
+        { 26, "parameter minimum-battery" },
+        { 27, "parameter update-priority" },
+        { 28, "parameter version" },
+        { 29, "parameter wait-info" },
+        { 30, "parameter component-metadata" },
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i].key == key)
+            return names[i].name;
+    }
+    return "parameter of unknown number";
+}
+
 static int set_parameter(struct walk *walk, struct cbor_reader *reader)
 {
     uint64_t most = walk->manifest->dialect == SUIT_RIOT ? UINT32_MAX : UINT64_MAX;
@@ -209,11 +238,12 @@ static int set_parameter(struct walk *walk, struct cbor_reader *reader)
         break;
     case PARAMETER_STRICT_ORDER: /* commands run in order here, which is always allowed */
         if (walk->manifest->dialect == SUIT_RIOT)
-            return refuse(walk, SUIT_REFUSED_UNSUPPORTED, "parameter strict-order");
+            return refuse(walk, SUIT_REFUSED_UNSUPPORTED, parameter_name(key));
         cbor_read_bool(reader);
         break;
     default:
-        return refuse(walk, reader->refusal != 0 ? SUIT_REFUSED_STRUCTURE : SUIT_REFUSED_UNSUPPORTED, "parameter");
+        return refuse(walk, reader->refusal != 0 ? SUIT_REFUSED_STRUCTURE : SUIT_REFUSED_UNSUPPORTED,
+                      parameter_name(key));
     }
     return reader->refusal != 0 ? refuse(walk, SUIT_REFUSED_STRUCTURE, "value of a parameter") : 0;
 }
@@ -358,7 +388,7 @@ static int run_command(struct walk *walk, struct cbor_reader *reader, int64_t nu
         r = command->run(walk, reader);
         return r > 0 && walk->where.what == NULL ? refuse(walk, r, command->name) : r;
     }
-    return refuse(walk, SUIT_REFUSED_UNSUPPORTED, "command");
+    return refuse(walk, SUIT_REFUSED_UNSUPPORTED, "command of unknown number");
 }
 
 static int run_sequence(struct walk *walk, struct bytes sequence)
