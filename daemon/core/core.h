@@ -14,6 +14,7 @@ struct sink_port;
 struct clock;
 struct busy;
 struct exports;
+struct fetches;
 
 /* What was refused at the edges since the start; shown by status (invariants I7, I11). */
 enum counter {
@@ -53,6 +54,8 @@ struct core {
     const struct proto_signer *maintainer; /* NULL: no manifest key, so no rollout starts */
     const struct proto_random *random;
     struct core_settings settings;
+    struct fetches *fetches; /* how far devices are; owned by fetch.c */
+    int64_t housekeeping_ms; /* when core_tick next forgets what is old */
     struct exports *exports; /* deliveries under way; owned by export.c */
     struct busy *busy;       /* devices with a request under way; owned by asking.c */
     bool ledger_broken;      /* the start-up check found charges and spent apart (I4): no release is answered */

@@ -103,6 +103,10 @@ const char *step_state_name(enum step_state state);
 int step_state_of_name(const char *name, enum step_state *out);
 bool step_state_is_final(enum step_state state);
 
+/* Allocates core->fetches: how far each device is between two saved points. */
+int fetch_start(struct core *core);
+void fetch_stop(struct core *core);
+
 /* Claims due steps and sends their triggers; ends those whose silence lasted too long. */
 int rollout_tick(struct core *core, int64_t now_ms, int64_t *out_next_ms);
 

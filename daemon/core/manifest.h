@@ -1,0 +1,31 @@
+/* manifest.h - what a device is told: the signed manifest of one try, and the trigger that points to it. */
+#ifndef TINYPART_CORE_MANIFEST_H
+#define TINYPART_CORE_MANIFEST_H
+
+#include "daemon/core/image.h"
+#include "daemon/core/step.h"
+#include "device_proto/suit.h"
+
+#define TRIGGER_SIZE (ADDRESS_SIZE + PATH_SIZE + 1)
+
+struct manifest {
+    uint64_t sequence;
+    char manifest_path[PATH_SIZE];
+    char image_path[PATH_SIZE];
+    uint8_t
+        digest[DIGEST_SIZE]; /* SUIT's: over the manifest with its byte string head; also what its blob is kept by */
+    size_t size;
+    uint8_t envelope[SUIT_ORDER_SIZE_MAX];
+    size_t trigger_size;
+    uint8_t trigger[TRIGGER_SIZE]; /* payload of the trigger request */
+};
+
+/* base: the daemon's own URL as this device reaches it. Refused, in words: a host name for a device that takes only
+ * addresses, a key of another algorithm than the device's, used-up sequence numbers, a manifest too large. */
+int manifest_make(struct core *core, const struct step_case *c, const struct image *image, const char *base,
+                  struct manifest *out, struct why *why);
+
+/* Whether the maintainer's key makes signatures that devices of this profile take. */
+int manifest_key_check(const struct core *core, const struct profile *profile, struct why *why);
+
+#endif
