@@ -165,9 +165,9 @@ int tenant_key_revoke(struct core *core, const struct caller *caller, const char
     if (r != 0)
         return r;
     r = core->store->tenant_key_revoke(core->store, tenant.id, fingerprint, clock_now_ms(core->clock));
-    if (r == REFUSED_UNKNOWN)
-        refuse(why, r, "fingerprint", "tinypartctl tenant show lists its keys",
-               "%s has no live key of this fingerprint", tenant.name);
+    if (r == REFUSED_UNKNOWN || r == REFUSED_CONFLICT)
+        r = refuse(why, REFUSED_UNKNOWN, "fingerprint", "tinypartctl tenant show lists its keys",
+                   "%s has no live key of this fingerprint", tenant.name);
     if (r == 0)
         r = audit_key(core, caller, "tenant.key.revoke", &tenant, fingerprint);
     return transaction_end(core, r);

@@ -108,8 +108,8 @@ int token_revoke(struct core *core, const struct caller *caller, const char *nam
     if (r != 0)
         return r;
     r = core->store->token_revoke(core->store, name, clock_now_ms(core->clock));
-    if (r == REFUSED_UNKNOWN)
-        refuse(why, r, "name", NULL, "there is no live token %.64s", name);
+    if (r == REFUSED_UNKNOWN || r == REFUSED_CONFLICT)
+        r = refuse(why, REFUSED_UNKNOWN, "name", NULL, "there is no live token %.64s", name);
     snprintf(subject, sizeof(subject), "token:%.64s", name);
     if (r == 0)
         r = audit_append(core, caller, "token.revoke", subject, 0, "{}");

@@ -79,7 +79,8 @@ void query_open(struct query *query, struct store *store, const struct statement
     }
     if (rc != SQLITE_OK)
         stick(query, sqlite_result(self->db, rc));
-    else if (!sqlite3_stmt_readonly(query->stmt) && sqlite3_get_autocommit(self->db))
+    else if (!sqlite3_stmt_readonly(query->stmt) && sqlite3_get_autocommit(self->db) &&
+             statements->domain != DOMAIN_SESSION) /* "BEGIN IMMEDIATE" writes, to SQLite's mind */
         stick(query, -EPERM);
 }
 
