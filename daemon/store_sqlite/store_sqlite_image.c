@@ -12,7 +12,7 @@ static const struct statements statements = {
     DOMAIN_IMAGE,
     {
         [BLOB_PUT] = "INSERT INTO blob (digest, content) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
-        [BLOB_READ] = "SELECT substr(content, ?1 + 1, ?2), length(content) FROM blob WHERE digest = ?3",
+        [BLOB_READ] = "SELECT coalesce(substr(content, ?1 + 1, ?2), x''), length(content) FROM blob WHERE digest = ?3",
         [INSERT] = "INSERT INTO image (tenant_id, name, version, type, sensor, helpers, digest, size, bundle_digest,"
                    " signer, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         [BY_ID] = COLUMNS " WHERE i.id = ?",
@@ -37,8 +37,8 @@ static int store_blob_read(struct store *store, const uint8_t digest[DIGEST_SIZE
     struct query query;
 
     query_open(&query, store, &statements, BLOB_READ);
-    put_u64(&query, offset < INT64_MAX ? offset : INT64_MAX - 1); /* past every end alike */
-    put_u64(&query, capacity < INT64_MAX ? capacity : INT64_MAX);
+    put_u64(&query, offset < INT32_MAX ? offset : INT32_MAX); /* no content is longer: past every end alike */
+    put_u64(&query, capacity < INT32_MAX ? capacity : INT32_MAX);
     put_digest(&query, digest);
     return query_bytes(&query, out, capacity, out_size, out_total);
 }

@@ -50,11 +50,13 @@ static const struct statements statements = {
                   " AND cap_ueps > ?1",
         [BUDGET_STANDING] = "SELECT spent_ueps, cap_ueps FROM budget WHERE tenant_id = ? AND epoch = ?",
         [FILTER_STANDING] = "SELECT spent_ueps, cap_ueps FROM filter WHERE device_id = ? AND epoch = ?",
-        [ODOMETER_STANDING] = "SELECT spent_ueps, cap_ueps FROM odometer WHERE device_id = ?",
+        [ODOMETER_STANDING] = "SELECT o.spent_ueps, o.cap_ueps FROM odometer o JOIN device d ON d.id = o.device_id"
+                              " WHERE o.device_id = ?",
         [SPEND_BUDGET] = SPEND("budget", "tenant_id"),
         [SPEND_FILTER] = SPEND("filter", "device_id"),
         [SPEND_ODOMETER] = "UPDATE odometer SET spent_ueps = spent_ueps + ?2 WHERE device_id = ?1 AND ?2 <="
-                           " CASE cap_ueps WHEN 0 THEN 9223372036854775807 ELSE cap_ueps END - spent_ueps",
+                           " CASE cap_ueps WHEN 0 THEN 9223372036854775807 ELSE cap_ueps END - spent_ueps"
+                           " AND EXISTS (SELECT 1 FROM device WHERE id = ?1)",
         [RECORD] = "INSERT INTO charge (cause, cause_id, tenant_id, device_id, epoch, ueps) VALUES (?, ?, ?, ?, ?, ?)",
         [BUDGETS_APART] = APART("budget", "tenant_id", "epoch"),
         [FILTERS_APART] = APART("filter", "device_id", "epoch"),
@@ -168,7 +170,7 @@ static int standing_after_refusal(struct store *store, unsigned which, const str
     int r = standing_of(store, which, who, charge->epoch, &standing);
 
     if (r < 0 || (r != 0 && which == ODOMETER_STANDING))
-        return r; /* no odometer: no such device */
+        return r; /* no odometer in use: no such device (any more) */
     if (out != NULL)
         *out = standing;
     return REFUSED_EXHAUSTED;

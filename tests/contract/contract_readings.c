@@ -1,0 +1,152 @@
+/* contract_readings.c - readings: what is summed, and what is forgotten in time. */
+#include "tests/contract/store_contract.h"
+
+#include <errno.h>
+
+static int64_t add_reading(struct store *store, struct reading reading)
+{
+    strcpy(reading.sensor, reading.sensor[0] == '\0' ? "temperature" : reading.sensor);
+    reading.scale = reading.scale == 0 ? 100 : reading.scale;
+    reading.policy_version = reading.policy_version == 0 ? 1 : reading.policy_version;
+    ok(in_transaction(store, store->reading_insert(store, &reading)));
+    return reading.id;
+}
+
+static struct aggregate_query a_query(int64_t device_id, int64_t tenant_id)
+{
+    return (struct aggregate_query){ .tenant_id = tenant_id,
+                                     .sensor = "temperature",
+                                     .device_id = device_id,
+                                     .from_ms = NOW,
+                                     .to_ms = NOW + 1000,
+                                     .epoch = 100,
+                                     .contributions = 24,
+                                     .lower = -50,
+                                     .upper = 50,
+                                     .scale = 100 };
+}
+
+static void raw_readings_are_clamped_and_noised_ones_are_not(void **state)
+{
+    struct store *store = *state;
+    int64_t d = add_device(store, "d", "tinypart");
+    struct aggregate_query query = a_query(d, 1);
+    struct aggregate sum = { 9, 9 };
+
+    ok(store->reading_aggregate(store, &query, &sum));
+    assert_int_equal(sum.count, 0);
+    assert_int_equal(sum.sum, 0);
+    add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 20 });
+    add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 70 });
+    add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = -INT64_MAX });
+    add_reading(store,
+                (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 300, .noised = true });
+    ok(store->reading_aggregate(store, &query, &sum));
+    assert_int_equal(sum.count, 4);
+    assert_int_equal(sum.sum, 20 + 50 - 50 + 300);
+}
+
+static void only_what_the_query_names_is_summed(void **state)
+{
+    struct store *store = *state;
+    int64_t d = add_device(store, "d", "tinypart"), e = add_device(store, "e", "tinypart");
+    struct aggregate_query query = a_query(d, 1);
+    struct aggregate sum = { 0 };
+
+    add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 1 });
+    add_reading(store,
+                (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW + 999, .value = 2, .tenant_id = 1 });
+    /* another tenant's, another device's, sensor's, epoch's, scale's, and at both ends of the window */
+    add_reading(store,
+                (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 4, .tenant_id = 2 });
+    add_reading(store, (struct reading){ .device_id = e, .epoch = 100, .received_ms = NOW, .value = 4 });
+    add_reading(store,
+                (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 4, .sensor = "load" });
+    add_reading(store, (struct reading){ .device_id = d, .epoch = 101, .received_ms = NOW, .value = 4 });
+    add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 4, .scale = 10 });
+    add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW - 1, .value = 4 });
+    add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW + 1000, .value = 4 });
+    ok(store->reading_aggregate(store, &query, &sum));
+    assert_int_equal(sum.count, 2);
+    assert_int_equal(sum.sum, 3);
+}
+
+static void only_the_newest_contributions_count(void **state)
+{
+    struct store *store = *state;
+    int64_t d = add_device(store, "d", "tinypart");
+    struct aggregate_query query = a_query(d, 1);
+    struct aggregate sum = { 0 };
+
+    for (int i = 1; i <= 5; i++)
+        add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW + i, .value = i });
+    query.contributions = 2;
+    ok(store->reading_aggregate(store, &query, &sum));
+    assert_int_equal(sum.count, 2);
+    assert_int_equal(sum.sum, 4 + 5);
+}
+
+static void a_sum_beyond_int64_is_a_fault_and_not_a_number(void **state)
+{
+    struct store *store = *state;
+    int64_t d = add_device(store, "d", "tinypart");
+    struct aggregate_query query = a_query(d, 1);
+    struct aggregate sum = { 7, 7 };
+
+    for (int i = 0; i < 2; i++)
+        add_reading(store, (struct reading){
+                               .device_id = d, .epoch = 100, .received_ms = NOW, .value = INT64_MAX, .noised = true });
+    assert_int_equal(store->reading_aggregate(store, &query, &sum), -EOVERFLOW);
+    assert_int_equal(sum.count, 7);
+}
+
+static void raw_readings_expire_by_their_own_policy_and_noised_ones_stay(void **state)
+{
+    struct store *store = *state;
+    int64_t d = add_device(store, "d", "tinypart"), deleted = 0, raw = 0, noised = 0, first = 0;
+
+    add_policy(store, "temperature", 1000);
+    add_policy(store, "load", 5000);
+    for (int i = 0; i < 3; i++)
+        first = add_reading(store, (struct reading){ .device_id = d, .received_ms = NOW + i });
+    add_reading(store, (struct reading){ .device_id = d, .received_ms = NOW, .sensor = "load" });
+    add_reading(store, (struct reading){ .device_id = d, .received_ms = NOW, .noised = true });
+    ok(in_transaction(store, store->reading_expire(store, NOW + 999, 10, &deleted)));
+    assert_int_equal(deleted, 0);
+    ok(in_transaction(store, store->reading_expire(store, NOW + 1002, 2, &deleted)));
+    assert_int_equal(deleted, 2);
+    ok(in_transaction(store, store->reading_expire(store, NOW + 1002, 2, &deleted)));
+    assert_int_equal(deleted, 1);
+    ok(store->reading_count(store, &raw, &noised));
+    assert_int_equal(raw, 1);
+    assert_int_equal(noised, 1);
+    assert_true(add_reading(store, (struct reading){ .device_id = d, .received_ms = NOW }) > first);
+}
+
+static void a_reading_needs_its_device_and_goes_with_it(void **state)
+{
+    struct store *store = *state;
+    int64_t d = add_device(store, "d", "tinypart"), raw = 9, noised = 9;
+    struct reading lost = { .device_id = 99, .sensor = "temperature", .scale = 100, .policy_version = 1 };
+
+    assert_int_equal(in_transaction(store, store->reading_insert(store, &lost)), REFUSED_UNKNOWN);
+    add_reading(store, (struct reading){ .device_id = d, .received_ms = NOW });
+    ok(in_transaction(store, store->device_delete(store, d)));
+    ok(store->reading_count(store, &raw, &noised));
+    assert_int_equal(raw, 0);
+    assert_int_equal(noised, 0);
+}
+
+int contract_readings(void)
+{
+    const struct CMUnitTest tests[] = {
+        CONTRACT_TEST(raw_readings_are_clamped_and_noised_ones_are_not),
+        CONTRACT_TEST(only_what_the_query_names_is_summed),
+        CONTRACT_TEST(only_the_newest_contributions_count),
+        CONTRACT_TEST(a_sum_beyond_int64_is_a_fault_and_not_a_number),
+        CONTRACT_TEST(raw_readings_expire_by_their_own_policy_and_noised_ones_stay),
+        CONTRACT_TEST(a_reading_needs_its_device_and_goes_with_it),
+    };
+
+    return cmocka_run_group_tests_name("readings", tests, NULL, NULL);
+}
