@@ -104,6 +104,7 @@ static void forget(struct device *device)
     device->telemetry = NULL;
     device->sequence = 0;
     device->queued = 0;
+    device->triggered = false;
     device->preflight_done = false;
     device->asking = ASKING_NOTHING;
     device->telemetry_next = device->telemetry_reserved = 0;
@@ -175,6 +176,10 @@ static void settle(struct device *device)
 {
     if (device->up && device->going_down == EVENT_BOOT)
         server_tick(device);
+    if (device->triggered && device->up && device->going_down == EVENT_BOOT) {
+        device->triggered = false;
+        update_start(device);
+    }
     if (device->up && device->going_down == EVENT_BOOT)
         ask_next(device);
     if (device->going_down != EVENT_BOOT && device->up)

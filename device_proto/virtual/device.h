@@ -136,6 +136,7 @@ struct device {
     bool preflight_done;
 
     char url[SUIT_URI_SIZE_MAX + 1]; /* of the running update; KIND_SHARED_URL: of the queued ones too */
+    bool triggered;                  /* an update starts as soon as the trigger is answered */
     unsigned queued;
     struct update *update; /* NULL while idle */
     char *stale;           /* KIND_STRLEN_URL: what earlier requests left in the packet buffer */
@@ -178,5 +179,10 @@ void device_deliver(struct device *device, int channel, const struct endpoint *f
 /* Ends this life of the device as soon as the present step is over. */
 void device_go_down(struct device *device, enum event why);
 int64_t device_unix_ms(const struct device *device);
+
+static inline bool device_busy(const struct device *device)
+{
+    return device->update != NULL || device->triggered;
+}
 
 #endif

@@ -288,7 +288,7 @@ static const struct option_row rows[] = {
     { "seed", "N", "of faults, retransmissions and traces; never of noise (1)", take_seed },
     { "faults", "LIST", "loss=P,dup=P,delay=50ms,reboot-at=manifest|block:K,power-cut=block:K,wrong-key", take_faults },
     { "once", NULL, "end when every device has had one update", take_once },
-    { "print-keys", "[hex|pem]", "print the public keys of the devices' reports, and end; needs --state",
+    { "print-keys", "[=hex|pem]", "print the public keys of the devices' reports, and end; needs --state",
       take_print_keys },
     { "stats", NULL, "print the counters at the end", take_stats },
     { "log-json", NULL, "events as JSON lines", take_json },

@@ -3,12 +3,10 @@
  * answered under its own message id, and whatever is too large for the packet buffer was never there. */
 #include "device_proto/virtual/server.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "daemon/base/text.h"
 #include "device_proto/virtual/exec.h"
-#include "device_proto/virtual/update.h"
 
 enum {
     REPLY_SIZE_MAX = 512,
@@ -158,8 +156,8 @@ static void queue_trigger(struct device *device, struct bytes url, struct reply 
 {
     memcpy(device->url, url.data, url.size);
     device->url[url.size] = '\0';
-    if (device->update == NULL) {
-        update_start(device);
+    if (!device_busy(device)) {
+        device->triggered = true;
     } else if (device->queued < QUEUE_MAX) {
         device->queued++;
     } else {
@@ -187,7 +185,7 @@ static struct bytes strlen_url(struct device *device, const struct request *requ
 static void start_trigger(struct device *device, struct bytes url)
 {
     text_copy_bytes(device->url, sizeof(device->url), url);
-    update_start(device);
+    device->triggered = true;
 }
 
 static void trigger_tinypart(struct device *device, struct bytes url, struct reply *reply)
@@ -199,7 +197,7 @@ static void trigger_tinypart(struct device *device, struct bytes url, struct rep
         url.size--;
     if (url_parse(url, &to, &path) != 0 || memchr(url.data, '\0', url.size) != NULL)
         say(reply, COAP_MSG_BAD_REQUEST, COAP_MSG_FORMAT_TEXT, "not a coap:// URL with an IP address");
-    else if (device->update != NULL)
+    else if (device_busy(device))
         say(reply, COAP_MSG_UNAVAILABLE, COAP_MSG_FORMAT_TEXT, "an update is under way");
     else
         start_trigger(device, url);
@@ -215,7 +213,7 @@ static void post_trigger(struct device *device, const struct request *request, s
         reply->code = payload.size == 0 ? COAP_MSG_INCOMPLETE : COAP_MSG_TOO_LARGE;
         return;
     }
-    bool busy = device->update != NULL;
+    bool busy = device_busy(device);
     device_event(device, busy ? EVENT_TRIGGER_LOST : EVENT_TRIGGER, "%s%.*s",
                  busy ? "while another update is under way: " : "", (int)payload.size, (const char *)payload.data);
     if (kind_has(kind, KIND_TINYPART))
@@ -417,10 +415,10 @@ static void answer_hung(struct device *device, struct held *held)
 
     if (coap_message_parse(request.datagram, &request.message) == 0)
         send_reply(device, &request, &reply);
-    if (device->update == NULL)
-        update_start(device);
-    else
+    if (device_busy(device))
         device->queued++;
+    else
+        device->triggered = true;
 }
 
 void server_tick(struct device *device)

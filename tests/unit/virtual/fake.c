@@ -90,6 +90,8 @@ static struct fake_sent *note(struct fake *fake, int channel, const struct coap_
     struct bytes value;
 
     assert_true(fake->log_count < FAKE_LOG_MAX);
+    if (fake->log_count == 1)
+        fake->replies_before_first_fetch = fake->replies;
     *sent = (struct fake_sent){ .at_ms = fake->now_ms,
                                 .channel = channel,
                                 .code = message->code,

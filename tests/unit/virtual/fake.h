@@ -65,6 +65,7 @@ struct fake {
     size_t log_count;
     struct fake_reply reply;
     unsigned replies;
+    unsigned replies_before_first_fetch;
     unsigned channels; /* opened so far */
     unsigned open;     /* still open */
     char last_event[EVENT_COUNT][512];

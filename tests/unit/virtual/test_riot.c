@@ -43,6 +43,7 @@ static void each_url_is_asked_from_a_new_port_with_an_empty_token(void **state)
     fake_boot(fake, "riot-tinypart", false);
     fake_roll_out(fake, &(struct fake_order){ .sequence = 1, .image = IMAGE(temp_sens) });
     assert_int_equal(fake->log_count, 2);
+    assert_int_equal(fake->replies_before_first_fetch, 1); /* 2.01 first, then the fetch */
     assert_int_not_equal(fake->log[0].channel, fake->log[1].channel);
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(fake->log[i].token_size, 0);

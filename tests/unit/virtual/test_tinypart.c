@@ -527,12 +527,12 @@ static void a_lossy_doubling_late_network_only_slows_it_down(void **state)
 {
     struct fake *fake = *state;
 
-    fake->fleet.faults = (struct fault_plan){ .loss_ppm = 200000, .duplicate_ppm = 100000, .delay_ms = 50 };
+    fake->fleet.faults = (struct fault_plan){ .loss_ppm = 400000, .duplicate_ppm = 100000, .delay_ms = 50 };
     fake_boot(fake, "tinypart", true);
     fake_publish(fake, &(struct fake_order){ .sequence = 1, .image = IMAGE(temp_sens) });
     for (int i = 0; i < 20 && fake_events(fake, EVENT_INSTALLED) == 0; i++) {
         fake_trigger(fake, url);
-        fake_run(fake, 100000);
+        fake_run(fake, 200000);
     }
     assert_int_equal(fake_events(fake, EVENT_INSTALLED), 1);
     assert_true(fake_events(fake, EVENT_RETRANSMIT) > 0);
