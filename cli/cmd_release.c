@@ -1,0 +1,148 @@
+/* cmd_release.c - noised answers. */
+#include "cli/common.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct column release_columns[] = {
+    { "RELEASE", "id", true },
+    { "TENANT", "tenant", false },
+    { "QUERY", "query", false },
+    { "SENSOR", "sensor", false },
+    { "SELECTOR", "selector", false },
+    { "FROM", "from", false },
+    { "TO", "to", false },
+    { "EPSILON", "epsilon", true },
+    { "COHORT", "cohort", true },
+    { "REQUEST", "request", false },
+    { NULL, NULL, false },
+};
+
+static const struct column plan_columns[] = {
+    { "would pass", "would_pass", false },
+    { "devices asked", "cohort", false },
+    { "epochs", "epochs", false },
+    { "epsilon a device", "epsilon_per_device", false },
+    { "epsilon of tenant", "tenant_epsilon", false },
+    { "tenant has left", "tenant_left_epsilon", false },
+    { "devices exhausted", "exhausted_devices", false },
+    { "the first", "first_exhausted", false },
+    { "95 % error", "error95", false },
+    { NULL, NULL, false },
+};
+
+static void show_answer(struct call *call, const json_t *release)
+{
+    if (call->output->is_json) {
+        call->output->object(call->output, release, NULL);
+        return;
+    }
+    call->output->done(call->output, "release %lld%s", (long long)json_integer_value(json_object_get(release, "id")),
+                       json_is_true(json_object_get(release, "replayed")) ? " (replayed from the store, at no cost)"
+                                                                          : "");
+    call->output->object(call->output, json_object_get(release, "answer"), NULL);
+}
+
+static int preview(struct call *call, json_t *body)
+{
+    struct path path = path_of("/v1/releases/preview");
+    json_t *plan = NULL;
+
+    int r = common_send(call, "POST", &path, body, &plan);
+    if (r == EXIT_DONE)
+        call->output->object(call->output, plan, plan_columns);
+    if (r == EXIT_DONE && !json_is_true(json_object_get(plan, "would_pass"))) {
+        problem_print(json_object_get(plan, "problem"));
+        r = EXIT_REFUSED;
+    }
+    json_decref(plan);
+    return r;
+}
+
+static int create(struct call *call)
+{
+    struct path path = path_of("/v1/releases");
+    json_t *body = json_object();
+    json_t *release = NULL;
+
+    common_put(call, body, "tenant", "tenant");
+    common_put(call, body, "query", "query");
+    common_put(call, body, "sensor", "sensor");
+    common_put(call, body, "selector", "selector");
+    common_put(call, body, "epsilon", "epsilon");
+    common_put(call, body, "request", "request");
+    int r = common_put_time(call, body, "from", "from");
+    if (r == EXIT_DONE)
+        r = common_put_time(call, body, "to", "to");
+    if (r != EXIT_DONE) {
+        json_decref(body);
+        return r;
+    }
+    if (call_option(call, "dry-run") != NULL)
+        return preview(call, body);
+    r = common_send(call, "POST", &path, body, &release);
+    if (r == EXIT_DONE)
+        show_answer(call, release);
+    json_decref(release);
+    return r;
+}
+
+static int list(struct call *call)
+{
+    struct path path = path_of("/v1/releases");
+
+    return common_list(call, &path, release_columns);
+}
+
+static int show(struct call *call)
+{
+    struct path path = path_of("/v1/releases/%s", call->arguments[0]);
+    json_t *release = NULL;
+
+    int r = client_json(call->client, "GET", &path, NULL, &release);
+    if (r == EXIT_DONE)
+        show_answer(call, release);
+    json_decref(release);
+    return r;
+}
+
+static int answer(struct call *call)
+{
+    struct path path = path_of("/v1/releases/%s/answer", call->arguments[0]);
+    char *text = NULL;
+
+    int r = client_raw(call->client, &path, &text);
+    if (r == EXIT_DONE && text != NULL)
+        fputs(text, stdout);
+    free(text);
+    return r;
+}
+
+static const struct option_row create_options[] = {
+    { "tenant", 0, "T", false, "who asks (a tenant's own token knows)" },
+    { "query", 0, "Q", true, "count, sum or mean" },
+    { "sensor", 0, "S", true, "of which sensor" },
+    { "selector", 'l', "L", true, "over which devices" },
+    { "epsilon", 0, "E", true, "privacy to spend, on every device asked and epoch touched, as 0.5" },
+    { "from", 0, "TIME", false, "start of the window, as -1h; else of the present epoch" },
+    { "to", 0, "TIME", false, "its end, not included; else now" },
+    { "request", 0, "ID", false, "the same id with the same request replays the same answer, free of charge" },
+    { "dry-run", 0, NULL, false, "only say what it would cost, and whether it would pass" },
+    { 0 },
+};
+
+static const struct option_row list_options[] = { OPTION_LIMIT, { 0 } };
+
+const struct command release_commands[] = {
+    { "release create", NULL, "Asks for a noised answer; charges budget and filters, or replays.", create_options,
+      "tinypartctl release create --tenant acme --query mean --sensor temperature --selector site=lyon --epsilon 0.5 "
+      "--dry-run\n"
+      "tinypartctl release create --tenant acme --query mean --sensor temperature --selector site=lyon --epsilon 0.5 "
+      "--request monday",
+      create, false },
+    { "release list", NULL, "Lists the releases.", list_options, "tinypartctl release list", list, false },
+    { "release show", "ID", "Shows a release and its answer.", NULL, "tinypartctl release show 3", show, false },
+    { "release answer", "ID", "Prints the stored answer byte for byte.", NULL, "tinypartctl release answer 3", answer,
+      false },
+    { 0 },
+};

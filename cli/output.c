@@ -1,0 +1,194 @@
+/* output.c - the two writers. Tables are laid out by libsmartcols, which knows terminals and widths. */
+#include "cli/output.h"
+
+#include <libsmartcols/libsmartcols.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { VALUE_SIZE = 1024 };
+
+static void append(char *out, size_t capacity, const char *text)
+{
+    size_t used = strlen(out);
+
+    /* Names and reasons come from outside: no control character of theirs reaches the terminal. */
+    for (; *text != '\0' && used + 1 < capacity; text++)
+        out[used++] = (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text;
+    out[used] = '\0';
+}
+
+static void append_value(const json_t *value, char *out, size_t capacity);
+
+static void append_array(const json_t *array, char *out, size_t capacity)
+{
+    size_t index;
+    json_t *item;
+
+    json_array_foreach(array, index, item)
+    {
+        if (index > 0)
+            append(out, capacity, ",");
+        append_value(item, out, capacity);
+    }
+    if (json_array_size(array) == 0)
+        append(out, capacity, "-");
+}
+
+static void append_object(const json_t *object, char *out, size_t capacity)
+{
+    const char *key;
+    json_t *item;
+    bool first = true;
+
+    json_object_foreach((json_t *)(uintptr_t)object, key, item)
+    {
+        append(out, capacity, first ? "" : " ");
+        append(out, capacity, key);
+        append(out, capacity, "=");
+        append_value(item, out, capacity);
+        first = false;
+    }
+    if (first)
+        append(out, capacity, "-");
+}
+
+static void append_value(const json_t *value, char *out, size_t capacity)
+{
+    char number[32];
+
+    if (value == NULL || json_is_null(value))
+        append(out, capacity, "-");
+    else if (json_is_string(value))
+        append(out, capacity, json_string_length(value) > 0 ? json_string_value(value) : "-");
+    else if (json_is_boolean(value))
+        append(out, capacity, json_is_true(value) ? "yes" : "no");
+    else if (json_is_array(value))
+        append_array(value, out, capacity);
+    else if (json_is_object(value))
+        append_object(value, out, capacity);
+    else if (json_is_integer(value)) {
+        snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
+        append(out, capacity, number);
+    }
+}
+
+void output_value(const json_t *object, const char *path, char *out, size_t capacity)
+{
+    const json_t *value = object;
+
+    out[0] = '\0';
+    for (const char *at = path; value != NULL && *at != '\0';) {
+        char key[64];
+        size_t length = strcspn(at, ".");
+        snprintf(key, sizeof(key), "%.*s", (int)length, at);
+        value = json_object_get(value, key);
+        at += length + (at[length] == '.');
+    }
+    append_value(value, out, capacity);
+}
+
+static void table_list(const struct output *output, const json_t *items, const struct column *columns)
+{
+    struct libscols_table *table = scols_new_table();
+    char value[VALUE_SIZE];
+    size_t index;
+    json_t *item;
+
+    if (table == NULL)
+        return;
+    scols_table_set_stream(table, output->out);
+    for (const struct column *column = columns; column->title != NULL; column++)
+        scols_table_new_column(table, column->title, 0, column->right ? SCOLS_FL_RIGHT : 0);
+    json_array_foreach(items, index, item)
+    {
+        struct libscols_line *line = scols_table_new_line(table, NULL);
+        for (size_t i = 0; line != NULL && columns[i].title != NULL; i++) {
+            output_value(item, columns[i].path, value, sizeof(value));
+            scols_line_set_data(line, i, value);
+        }
+    }
+    if (json_array_size(items) > 0)
+        scols_print_table(table);
+    else
+        fputs("none\n", output->out);
+    scols_unref_table(table);
+}
+
+static void print_member(const struct output *output, const char *title, const json_t *object, const char *path)
+{
+    const json_t *value = json_object_get(object, path);
+    char text[VALUE_SIZE];
+
+    /* PEM and other texts of several lines stand below their title, as they are. */
+    if (json_is_string(value) && strchr(json_string_value(value), '\n') != NULL) {
+        fprintf(output->out, "%s:\n%s", title, json_string_value(value));
+        return;
+    }
+    output_value(object, path, text, sizeof(text));
+    fprintf(output->out, "%-20s %s\n", title, text);
+}
+
+static void table_object(const struct output *output, const json_t *object, const struct column *columns)
+{
+    const char *key;
+    json_t *value;
+
+    for (const struct column *column = columns; column != NULL && column->title != NULL; column++)
+        print_member(output, column->title, object, column->path);
+    if (columns != NULL)
+        return;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        print_member(output, key, object, key);
+    }
+}
+
+static void table_done(const struct output *output, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vfprintf(output->out, format, arguments);
+    va_end(arguments);
+    fputc('\n', output->out);
+}
+
+void output_table(struct output *out, FILE *file)
+{
+    *out = (struct output){ .list = table_list, .object = table_object, .done = table_done, .out = file };
+}
+
+static void print_json(const struct output *output, const json_t *value)
+{
+    json_dumpf(value, output->out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    fputc('\n', output->out);
+}
+
+static void json_list(const struct output *output, const json_t *items, const struct column *columns)
+{
+    json_t *whole = json_pack("{s:O, s:n}", "items", items, "next");
+
+    (void)columns;
+    print_json(output, whole);
+    json_decref(whole);
+}
+
+static void json_object_(const struct output *output, const json_t *object, const struct column *columns)
+{
+    (void)columns;
+    print_json(output, object);
+}
+
+static void json_done(const struct output *output, const char *format, ...)
+{
+    (void)output;
+    (void)format;
+}
+
+void output_json(struct output *out, FILE *file)
+{
+    *out =
+        (struct output){ .list = json_list, .object = json_object_, .done = json_done, .is_json = true, .out = file };
+}

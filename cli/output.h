@@ -1,0 +1,34 @@
+/* output.h - how answers are shown: as tables for people, or as the API's own JSON for programs.
+ * A writer is a table of functions, chosen by -o; commands hand it JSON and the columns that people want to see. */
+#ifndef TINYPART_CLI_OUTPUT_H
+#define TINYPART_CLI_OUTPUT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+struct column {
+    const char *title; /* NULL ends a list */
+    const char *path;  /* member, or members with points between: "steps.installed" */
+    bool right;        /* numbers */
+};
+
+struct output {
+    /* Rows of a list: items is an array of objects. */
+    void (*list)(const struct output *output, const json_t *items, const struct column *columns);
+    /* One object. columns NULL: all its members. */
+    void (*object)(const struct output *output, const json_t *object, const struct column *columns);
+    /* A sentence for people about what was done; programs see nothing of it, they get the object. */
+    void (*done)(const struct output *output, const char *format, ...) __attribute__((format(printf, 2, 3)));
+    bool is_json;
+    FILE *out;
+};
+
+void output_table(struct output *out, FILE *file);
+void output_json(struct output *out, FILE *file);
+
+/* The value at a path as a person reads it: texts as they are, null "-", switches yes and no, lists with commas,
+ * objects as k=v. out is always NUL-terminated; what does not fit is cut. */
+void output_value(const json_t *object, const char *path, char *out, size_t capacity);
+
+#endif
