@@ -101,7 +101,7 @@ const char *container_reason_text(int reason)
         [CONTAINER_WIDE_CUT] = "16-byte load without a valid second half",
         [CONTAINER_WIDE_SIGN] = "16-byte load that the device would sign-extend",
         [CONTAINER_SECTION_RANGE] = "load address beyond its section",
-        [CONTAINER_SECTION_REFUSED] = "data- and rodata-relative loads do not work on this device",
+        [CONTAINER_SECTION_REFUSED] = "data sections, and loads relative to data or rodata, do not work on this device",
         [CONTAINER_STACK_RANGE] = "load or store outside of the stack",
         [CONTAINER_BAD_SHIFT] = "shift by 64 or more",
         [CONTAINER_DIVISION_BY_ZERO] = "division by the constant 0",
@@ -109,6 +109,7 @@ const char *container_reason_text(int reason)
         [CONTAINER_JUMP_INTO_WIDE] = "jump into the middle of a 16-byte load",
         [CONTAINER_JUMP_TO_START] = "jump to the first instruction, which devices refuse",
         [CONTAINER_HELPER_REFUSED] = "helper call that is not allowed",
+        [CONTAINER_HELPER_POINTER] = "helper call with an address that is not surely a sensor, or room on the stack",
         [CONTAINER_NO_EXIT] = "does not end in exit, or cannot reach one",
         [CONTAINER_TOO_MANY_BRANCHES] = "takes more branches than one run may",
     };

@@ -2,8 +2,8 @@
  * Stock devices check neither magic, version, flags nor total length, and verify instructions only until the first
  * success: what passes here is all that stands between a tenant's image and the device. So the verifier is stricter
  * than the device: it refuses whatever the device would refuse, whatever it would execute differently from eBPF (RFC
- * 9669), and whatever could leave the text. It does not follow pointers: the interpreter on the device checks each load
- * and store. */
+ * 9669), whatever could leave the text, and whatever hands a made-up address to a helper. Other pointers it does not
+ * follow: the interpreter on the device checks each load and store itself. */
 #ifndef TINYPART_DEVICE_PROTO_CONTAINER_H
 #define TINYPART_DEVICE_PROTO_CONTAINER_H
 
@@ -31,27 +31,28 @@ enum container_reason {
     CONTAINER_SHORT = 1, /* shorter than its header */
     CONTAINER_OVERSIZE,  /* larger than the slot */
     CONTAINER_BAD_MAGIC,
-    CONTAINER_BAD_VERSION,       /* not 0 */
-    CONTAINER_BAD_FLAGS,         /* not 0 (bit 0 would be compressed text) */
-    CONTAINER_BAD_SIZE,          /* header and sections do not add up to the size of the file */
-    CONTAINER_BAD_TEXT_SIZE,     /* no text, no whole number of instructions, or too many */
-    CONTAINER_BAD_FUNCTION,      /* a function's name is not in rodata, or it does not begin at an instruction */
-    CONTAINER_UNKNOWN_OPCODE,    /* not in the device's instruction set */
-    CONTAINER_BAD_REGISTER,      /* above r10 */
-    CONTAINER_FRAME_POINTER,     /* writes r10 */
-    CONTAINER_UNUSED_FIELD,      /* a field that the instruction does not use is not zero */
-    CONTAINER_WIDE_CUT,          /* a 16-byte load without its second half */
-    CONTAINER_WIDE_SIGN,         /* a 16-byte load whose low half the device would sign-extend over the high half */
-    CONTAINER_SECTION_RANGE,     /* a data- or rodata-relative load beyond its section */
-    CONTAINER_SECTION_REFUSED,   /* a data- or rodata-relative load, which this device gets wrong */
-    CONTAINER_STACK_RANGE,       /* a load or store through r10 outside of the stack */
-    CONTAINER_BAD_SHIFT,         /* a constant shift of 64 or more */
-    CONTAINER_DIVISION_BY_ZERO,  /* by a constant */
-    CONTAINER_JUMP_OUTSIDE,      /* target outside of the text */
-    CONTAINER_JUMP_INTO_WIDE,    /* target is the second half of a 16-byte load */
-    CONTAINER_JUMP_TO_START,     /* target is instruction 0, which devices refuse */
-    CONTAINER_HELPER_REFUSED,    /* a helper that is not allowed */
-    CONTAINER_NO_EXIT,           /* the last instruction is not exit, or no path reaches an exit */
+    CONTAINER_BAD_VERSION,      /* not 0 */
+    CONTAINER_BAD_FLAGS,        /* not 0 (bit 0 would be compressed text) */
+    CONTAINER_BAD_SIZE,         /* header and sections do not add up to the size of the file */
+    CONTAINER_BAD_TEXT_SIZE,    /* no text, no whole number of instructions, or too many */
+    CONTAINER_BAD_FUNCTION,     /* a function's name is not in rodata, or it does not begin at an instruction */
+    CONTAINER_UNKNOWN_OPCODE,   /* not in the device's instruction set */
+    CONTAINER_BAD_REGISTER,     /* above r10 */
+    CONTAINER_FRAME_POINTER,    /* writes r10 */
+    CONTAINER_UNUSED_FIELD,     /* a field that the instruction does not use is not zero */
+    CONTAINER_WIDE_CUT,         /* a 16-byte load without its second half */
+    CONTAINER_WIDE_SIGN,        /* a 16-byte load whose low half the device would sign-extend over the high half */
+    CONTAINER_SECTION_RANGE,    /* a data- or rodata-relative load beyond its section */
+    CONTAINER_SECTION_REFUSED,  /* a data section, or a load relative to data or rodata, which this device gets wrong */
+    CONTAINER_STACK_RANGE,      /* a load or store through r10 outside of the stack */
+    CONTAINER_BAD_SHIFT,        /* a constant shift of 64 or more */
+    CONTAINER_DIVISION_BY_ZERO, /* by a constant */
+    CONTAINER_JUMP_OUTSIDE,     /* target outside of the text */
+    CONTAINER_JUMP_INTO_WIDE,   /* target is the second half of a 16-byte load */
+    CONTAINER_JUMP_TO_START,    /* target is instruction 0, which devices refuse */
+    CONTAINER_HELPER_REFUSED,   /* a helper that is not allowed */
+    CONTAINER_HELPER_POINTER,   /* a helper gets an address that is not proven to be a sensor, or room on the stack */
+    CONTAINER_NO_EXIT,          /* the last instruction is not exit, or no path reaches an exit */
     CONTAINER_TOO_MANY_BRANCHES, /* cannot reach an exit within the bound, or may miss it without looping */
 };
 
@@ -61,8 +62,10 @@ struct container_limits {
     uint32_t branches_max;   /* taken branches of one run */
     const uint32_t *helpers; /* allowed helper numbers */
     size_t helper_count;
-    bool section_loads; /* 0xB8 and 0xD8 work; false on TinyPART's build, which adds the wrong base */
-    bool neg_is_8f;     /* the device knows negation as 0x8F (Femto-Containers) and not as 0x87 (eBPF, RIOT) */
+    /* Data sections and the loads 0xB8 and 0xD8 work. False on TinyPART's build: it looks for data behind the header
+     * plus the size of its own state, where the container's text lies, and lets it write there. */
+    bool section_loads;
+    bool neg_is_8f; /* the device knows negation as 0x8F (Femto-Containers) and not as 0x87 (eBPF, RIOT) */
 };
 
 struct container_problem {
@@ -114,7 +117,7 @@ int container_function(const struct container *container, uint32_t i, struct con
 struct container_instruction container_instruction(const struct container *container, uint32_t i);
 
 /* Verifies a whole file against what a device takes. 0, or an enum container_reason, with *out saying where.
- * out_facts may be NULL and is set only on success. Needs about 3 kB of stack. */
+ * out_facts may be NULL and is set only on success. Needs about 28 kB of stack. */
 int container_verify(struct bytes file, const struct container_limits *limits, struct container_problem *out,
                      struct container_facts *out_facts);
 

@@ -1,9 +1,10 @@
 /* container_verify.c - the verifier that always runs.
- * Two passes over the text: each instruction by itself, in order (which also finds the second halves of 16-byte loads),
- * then the jumps between them and the fewest branches that a run must take. Bounded by CONTAINER_INSTRUCTIONS_MAX
- * squared. */
+ * Three passes over the text: each instruction by itself, in order (which also finds the second halves of 16-byte
+ * loads), then the jumps between them and the fewest branches that a run must take. Bounded by
+ * CONTAINER_INSTRUCTIONS_MAX squared. */
 #include "device_proto/container.h"
 #include "device_proto/container_isa.h"
+#include "device_proto/container_pointers.h"
 
 #define FRAME_POINTER 10u
 #define UNREACHED     UINT16_MAX
@@ -283,6 +284,8 @@ static int verify(struct verifier *verifier, struct bytes file, struct container
     r = container_parse(file, &verifier->container);
     if (r != 0)
         return r;
+    if (verifier->container.data.size > 0 && !verifier->limits->section_loads)
+        return CONTAINER_SECTION_REFUSED;
     verifier->count = (uint32_t)(verifier->container.text.size / CONTAINER_INSTRUCTION_SIZE);
     verifier->facts.instructions = verifier->count;
     problem->at_instruction = true;
@@ -290,6 +293,9 @@ static int verify(struct verifier *verifier, struct bytes file, struct container
     if (r != 0)
         return r;
     r = check_jumps(verifier, &problem->instruction);
+    if (r != 0)
+        return r;
+    r = container_check_pointers(&verifier->container, verifier->limits->neg_is_8f, &problem->instruction);
     if (r != 0)
         return r;
     problem->at_instruction = false;

@@ -22,6 +22,26 @@ static int read_sensor(void *context, size_t index, struct container_reading *ou
     return index == 1;
 }
 
+/* The addresses that a verified container hands to helpers are right whatever it computed before. */
+static int checked_read(void *context, struct container_machine *machine, const uint64_t registers[CONTAINER_REGISTERS],
+                        uint32_t *out)
+{
+    uint64_t room = registers[2] - CONTAINER_ADDRESS_STACK;
+
+    expect(registers[1] == 0 || registers[1] == 0x5A550001u || registers[1] == 0x5A550002u);
+    expect(room <= CONTAINER_STACK_SIZE - 8);
+    return container_standard_helpers[2].call(context, machine, registers, out);
+}
+
+static int checked_wakeup(void *context, struct container_machine *machine,
+                          const uint64_t registers[CONTAINER_REGISTERS], uint32_t *out)
+{
+    int r = container_standard_helpers[4].call(context, machine, registers, out);
+
+    expect(r == 0);
+    return r;
+}
+
 static uint32_t now_us(void *context)
 {
     (void)context;
@@ -51,9 +71,14 @@ static void run(const struct container *container, bool neg_is_8f, bool verified
 {
     static const uint8_t types[] = { CONTAINER_SENSOR_TEMPERATURE, CONTAINER_SENSOR_HUMIDITY };
     static uint8_t memory[FILE_MAX];
+    const struct container_helper checked[] = { container_standard_helpers[0],
+                                                container_standard_helpers[1],
+                                                { CONTAINER_SAUL_READ, checked_read },
+                                                container_standard_helpers[3],
+                                                { CONTAINER_ZTIMER_PERIODIC_WAKEUP, checked_wakeup } };
     struct container_sensors sensors = { NULL, types, 2, read_sensor, now_us };
     struct container_host host = { .context = &sensors,
-                                   .helpers = container_standard_helpers,
+                                   .helpers = verified ? checked : container_standard_helpers,
                                    .helper_count = CONTAINER_STANDARD_HELPERS,
                                    .branches_max = CONTAINER_BRANCHES_MAX,
                                    .neg_is_8f = neg_is_8f,

@@ -169,6 +169,9 @@ static void accepts_each_instruction_at_its_edge(void **state)
     asm_wide(&text, 0xB8, 3, 7);
     asm_wide(&text, 0xD8, 3, 7);
     asm_raw(&text, 0xDD, 0, 1, 0, 0);
+    ASM_MOV_REG(&text, 0, 10);
+    ASM_ALU(&text, 0x00, 0, -512);
+    ASM_ALU(&text, 0x10, 0, -508);
     ASM_CALL(&text, 0x61);
     ASM_EXIT(&text);
     assert_int_equal(verify(&text, &problem), 0);
@@ -205,6 +208,129 @@ static void checks_loads_from_data_and_rodata(void **state)
         assert_int_equal(verify(&text, &problem), CONTAINER_SECTION_RANGE);
         assert_int_equal(verify_with(&text, &real, &problem), CONTAINER_SECTION_REFUSED);
     }
+}
+
+static void refuses_data_where_the_device_would_put_it_over_the_text(void **state)
+{
+    struct container_limits real = limits;
+    struct container_problem problem;
+    struct asm_text text = { .size = 0 };
+    uint8_t out[256], data[8] = { 0 };
+    struct bytes file;
+
+    (void)state;
+    ASM_MOV(&text, 0, 0);
+    ASM_EXIT(&text);
+    file = asm_file(&text, bytes_view(data, sizeof(data)), bytes_view(NULL, 0), out);
+    assert_int_equal(container_verify(file, &limits, &problem, NULL), 0);
+    real.section_loads = false;
+    assert_int_equal(container_verify(file, &real, &problem, NULL), CONTAINER_SECTION_REFUSED);
+    assert_false(problem.at_instruction);
+}
+
+/* Finds a sensor (0x82) into r0 and makes r2 the room for a reading. */
+static void find_sensor(struct asm_text *text)
+{
+    text->size = 0;
+    ASM_MOV(text, 1, 0x82);
+    ASM_CALL(text, 0x31);
+    ASM_MOV_REG(text, 1, 0);
+    ASM_MOV_REG(text, 2, 10);
+    ASM_ALU(text, 0x00, 2, -8);
+}
+
+static int read_and_verify(struct asm_text *text)
+{
+    struct container_problem problem;
+    uint32_t call = (uint32_t)(text->size / CONTAINER_INSTRUCTION_SIZE);
+    int r;
+
+    ASM_CALL(text, 0x32);
+    ASM_EXIT(text);
+    r = verify(text, &problem);
+    if (r != 0) {
+        assert_true(problem.at_instruction);
+        assert_int_equal(problem.instruction, call);
+    }
+    return r;
+}
+
+static void helpers_get_only_sensors_and_room_on_the_stack(void **state)
+{
+    struct asm_text text;
+
+    (void)state;
+    find_sensor(&text);
+    assert_int_equal(read_and_verify(&text), 0);
+    find_sensor(&text);
+    ASM_MOV(&text, 1, 0x20001000); /* a made-up sensor */
+    assert_int_equal(read_and_verify(&text), CONTAINER_HELPER_POINTER);
+    find_sensor(&text);
+    ASM_ALU(&text, 0x00, 1, 4); /* beside a sensor */
+    assert_int_equal(read_and_verify(&text), CONTAINER_HELPER_POINTER);
+    find_sensor(&text);
+    ASM_MOV(&text, 2, 0x20001000); /* anywhere in memory */
+    assert_int_equal(read_and_verify(&text), CONTAINER_HELPER_POINTER);
+    find_sensor(&text);
+    ASM_ALU(&text, 0x00, 2, 1); /* 7 bytes of room */
+    assert_int_equal(read_and_verify(&text), CONTAINER_HELPER_POINTER);
+    find_sensor(&text);
+    ASM_ALU(&text, 0x10, 2, 505); /* below the stack */
+    assert_int_equal(read_and_verify(&text), CONTAINER_HELPER_POINTER);
+    find_sensor(&text);
+    ASM_ALU_REG(&text, 0x00, 2, 6); /* by an amount that is not known */
+    assert_int_equal(read_and_verify(&text), CONTAINER_HELPER_POINTER);
+    find_sensor(&text);
+    asm_raw(&text, 0x79, 1, 10, -16, 0); /* through memory */
+    assert_int_equal(read_and_verify(&text), CONTAINER_HELPER_POINTER);
+    find_sensor(&text);
+    asm_wide(&text, 0x18, 2, 0x10000000);
+    assert_int_equal(read_and_verify(&text), CONTAINER_HELPER_POINTER);
+    find_sensor(&text);
+    ASM_CALL(&text, 0x60); /* r1 and r2 may be gone */
+    assert_int_equal(read_and_verify(&text), CONTAINER_HELPER_POINTER);
+}
+
+static void addresses_must_hold_on_every_way_to_a_call(void **state)
+{
+    struct asm_text text;
+
+    (void)state;
+    find_sensor(&text); /* one of two ways brings a number */
+    ASM_JEQ(&text, 6, 0, 1);
+    ASM_MOV(&text, 1, 77);
+    assert_int_equal(read_and_verify(&text), CONTAINER_HELPER_POINTER);
+    find_sensor(&text); /* an unreachable call does no harm */
+    ASM_JUMP(&text, 2);
+    ASM_MOV(&text, 1, 77);
+    ASM_CALL(&text, 0x32);
+    assert_int_equal(read_and_verify(&text), 0);
+    find_sensor(&text); /* the second turn of a loop brings another address */
+    ASM_MOV_REG(&text, 6, 1);
+    ASM_MOV_REG(&text, 7, 2);
+    ASM_MOV_REG(&text, 1, 6);
+    ASM_MOV_REG(&text, 2, 7);
+    ASM_CALL(&text, 0x32);
+    ASM_ALU(&text, 0x00, 7, 8);
+    ASM_JNE(&text, 0, 0, -5);
+    ASM_EXIT(&text);
+    struct container_problem problem;
+    assert_int_equal(verify(&text, &problem), CONTAINER_HELPER_POINTER);
+    assert_int_equal(problem.instruction, 9);
+}
+
+static void deadlines_lie_on_the_stack(void **state)
+{
+    struct asm_text text = { .size = 0 };
+    struct container_problem problem;
+
+    (void)state;
+    ASM_MOV_REG(&text, 0, 10);
+    ASM_ALU(&text, 0x00, 0, -3);
+    ASM_CALL(&text, 0x61);
+    ASM_EXIT(&text);
+    assert_int_equal(verify(&text, &problem), CONTAINER_HELPER_POINTER);
+    assert_int_equal(problem.instruction, 2);
 }
 
 static void refuses_what_devices_would_load_differently(void **state)
@@ -348,6 +474,10 @@ int main(void)
         cmocka_unit_test(accepts_each_instruction_at_its_edge),
         cmocka_unit_test(follows_the_negation_that_the_device_knows),
         cmocka_unit_test(checks_loads_from_data_and_rodata),
+        cmocka_unit_test(refuses_data_where_the_device_would_put_it_over_the_text),
+        cmocka_unit_test(helpers_get_only_sensors_and_room_on_the_stack),
+        cmocka_unit_test(addresses_must_hold_on_every_way_to_a_call),
+        cmocka_unit_test(deadlines_lie_on_the_stack),
         cmocka_unit_test(refuses_what_devices_would_load_differently),
         cmocka_unit_test(refuses_a_jump_into_a_wide_load),
         cmocka_unit_test(refuses_a_text_that_may_fall_off_its_end),
