@@ -79,11 +79,8 @@ void cbor_read_bytes_exact(struct cbor_reader *reader, uint8_t *out, size_t size
 bool cbor_read_bool(struct cbor_reader *reader);
 void cbor_read_null(struct cbor_reader *reader);
 uint64_t cbor_read_tag(struct cbor_reader *reader);
-/* Half, single or double, widened to the bits of an IEEE 754 double. */
+/* Half, single or double, widened to the bits of an IEEE 754 double (decimal.h makes exact numbers of them). */
 uint64_t cbor_read_double_bits(struct cbor_reader *reader);
-/* Any CBOR number (integer, float, decimal fraction (tag 4), bigfloat (tag 5)) times scale, rounded half to even, with
- * no floating point on the way. scale is 1..2^32-1. CBOR_RANGE for NaN, infinities and what does not fit int64_t. */
-int64_t cbor_read_scaled(struct cbor_reader *reader, uint32_t scale);
 
 /* while (cbor_more(reader, &list)) reads one item (one pair of a map) per turn. cbor_more consumes the break of an
  * indefinite-length list, and is false as soon as the reader has refused. */

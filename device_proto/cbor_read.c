@@ -4,7 +4,6 @@
 #include "device_proto/cbor.h"
 
 #include "device_proto/cbor_float.h"
-#include "device_proto/scaled.h"
 
 struct head {
     unsigned major;
@@ -272,50 +271,6 @@ uint64_t cbor_read_double_bits(struct cbor_reader *reader)
     if (head.info == 25)
         return double_bits_of_half((uint16_t)head.value);
     return head.info == 26 ? double_bits_of_single((uint32_t)head.value) : head.value;
-}
-
-/* Sign and magnitude of an integer item; -1 - n is the magnitude n + 1, and n = 2^64-1 has none in 64 bits. */
-static bool take_magnitude(struct cbor_reader *reader, bool *out_negative, uint64_t *out_magnitude)
-{
-    bool negative = cbor_peek_is(reader, CBOR_NINT);
-    struct head head;
-
-    if (!take_head_of(reader, negative ? 1 : 0, &head))
-        return false;
-    if (negative && head.value == UINT64_MAX)
-        return head_refused(reader, CBOR_RANGE);
-    *out_negative = negative;
-    *out_magnitude = negative ? head.value + 1 : head.value;
-    return true;
-}
-
-int64_t cbor_read_scaled(struct cbor_reader *reader, uint32_t scale)
-{
-    uint64_t tag = 0, magnitude = 0;
-    int64_t exponent = 0, value = 0;
-    bool negative = false;
-    int r;
-
-    if (cbor_peek_is(reader, CBOR_FLOAT)) {
-        uint64_t bits = cbor_read_double_bits(reader);
-
-        r = reader->refusal != 0 ? 0 : scaled_of_double_bits(bits, scale, &value);
-    } else {
-        if (cbor_peek_is(reader, CBOR_TAG)) {
-            tag = cbor_read_tag(reader);
-            if (tag != 4 && tag != 5)
-                cbor_refuse(reader, CBOR_UNEXPECTED);
-            cbor_read_array_of(reader, 2);
-            exponent = cbor_read_int(reader);
-        }
-        if (!take_magnitude(reader, &negative, &magnitude))
-            return 0;
-        r = tag == 5 ? scaled_of_binary(negative, magnitude, exponent, scale, &value)
-                     : scaled_of_decimal(negative, magnitude, exponent, scale, &value);
-    }
-    if (r != 0)
-        cbor_refuse(reader, CBOR_RANGE);
-    return reader->refusal == 0 ? value : 0;
 }
 
 static struct cbor_list read_list(struct cbor_reader *reader, unsigned major)

@@ -37,9 +37,6 @@ static void copy_number(struct cbor_reader *reader, struct cbor_writer *writer)
 /* Only reached for checked items, so that recursion is bounded by CBOR_DEPTH_MAX. */
 static void copy_item(struct cbor_reader *reader, struct cbor_writer *writer)
 {
-    struct cbor_reader ahead = *reader;
-
-    (void)cbor_read_scaled(&ahead, 1000);
     switch (cbor_peek(reader)) {
     case CBOR_UINT:
         cbor_write_uint(writer, cbor_read_uint(reader));
