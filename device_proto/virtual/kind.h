@@ -23,6 +23,8 @@ enum kind_habit {
     KIND_TINYPART = 1u << 10,            /* registers, reports, posts telemetry, keeps state */
     KIND_ONE_KEY = 1u << 11,             /* one trusted key only */
     KIND_CORE_IN_TINY_BLOCKS = 1u << 12, /* /.well-known/core in blocks of 16 bytes where none are asked for */
+    KIND_SERVES_REPLIES = 1u << 13,      /* takes an ACK or RST with a request's code for a request */
+    KIND_LAX_FORMAT = 1u << 14,          /* nanocoap's reader: any version, an empty payload, 16 options */
 };
 
 struct kind {

@@ -10,9 +10,11 @@
 
 enum {
     REPLY_SIZE_MAX = 512,
-    URI_MAX = 64,     /* nanocoap's, with its leading slash and NUL */
-    STALE_SIZE = 512, /* KIND_STRLEN_URL: the packet buffer */
+    URI_MAX = 64,      /* nanocoap's, with its leading slash and NUL */
+    STALE_SIZE = 1024, /* KIND_STRLEN_URL: the packet buffer */
     QUEUE_MAX = 4,
+    REQUEST_SIZE_MAX = 1280, /* of any kind */
+    OPTIONS_MAX = 16,
     ANSWERED_MAX = 4, /* profile tinypart: answers kept for duplicates */
 };
 
@@ -368,6 +370,40 @@ static void serve(struct device *device, struct request *request)
     send_reply(device, request, &reply);
 }
 
+/* nanocoap keeps the place of at most 16 different options; more, and the message is dropped. */
+static bool has_many_options(const struct coap_message *message)
+{
+    struct coap_message_cursor cursor = coap_message_cursor(message);
+    struct coap_message_option option;
+    unsigned count = 0;
+    uint16_t last = 0;
+
+    while (coap_message_next_option(&cursor, &option)) {
+        count += option.number != last;
+        last = option.number;
+    }
+    return count > OPTIONS_MAX;
+}
+
+/* Reads a message as the kind does. copy is where a lax reader's message lies straightened out. */
+static int parse(const struct kind *kind, struct bytes datagram, uint8_t copy[REQUEST_SIZE_MAX],
+                 struct request *request)
+{
+    if (!kind_has(kind, KIND_LAX_FORMAT))
+        return coap_message_parse(datagram, &request->message);
+    if (datagram.size == 0 || datagram.size > REQUEST_SIZE_MAX)
+        return COAP_MSG_SHORT;
+    memcpy(copy, datagram.data, datagram.size);
+    copy[0] = (uint8_t)((copy[0] & 0x3f) | 0x40); /* the version is not looked at */
+    request->datagram = bytes_view(copy, datagram.size);
+    int r = coap_message_parse(request->datagram, &request->message);
+    if (r == COAP_MSG_NO_PAYLOAD) {
+        request->datagram.size--;
+        r = coap_message_parse(request->datagram, &request->message);
+    }
+    return r == 0 && has_many_options(&request->message) ? COAP_MSG_TOO_MANY_OPTIONS : r;
+}
+
 void server_receive(struct device *device, const struct endpoint *from, struct bytes datagram)
 {
     const struct kind *kind = device->fleet->kind;
@@ -383,13 +419,15 @@ void server_receive(struct device *device, const struct endpoint *from, struct b
         hang(device, from, datagram);
         return;
     }
-    if (coap_message_parse(datagram, &request.message) != 0) {
+    uint8_t copy[REQUEST_SIZE_MAX];
+    if (parse(kind, datagram, copy, &request) != 0) {
         device_event(device, EVENT_REQUEST_DROPPED, "not a CoAP message");
         if (kind_has(kind, KIND_TINYPART) && coap_message_peek(datagram, &type, &id) && type == COAP_MSG_CON)
             send_reset(device, from, id);
         return;
     }
-    bool asks = request.message.type == COAP_MSG_CON || request.message.type == COAP_MSG_NON;
+    bool asks = request.message.type == COAP_MSG_CON || request.message.type == COAP_MSG_NON ||
+                (kind_has(kind, KIND_SERVES_REPLIES) && request.message.code != COAP_MSG_EMPTY);
     if (exchange_receive(device, &device->ask, device->server, from, &request.message) || !asks ||
         request.message.code >= 32)
         return;
