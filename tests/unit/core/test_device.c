@@ -407,6 +407,10 @@ static void asks_a_device_one_thing_at_a_time(void **state)
     assert_false(asking_is_busy(&world->core, 1));
     assert_true(asking_is_busy(&world->core, 2));
     assert_int_equal(ask(world, 1, &second), 0);
+    world_answer(world, &world->transport.requests[2], 205, "");
+    world_answer_with(world, &world->transport.requests[1], ANSWER_NONE);
+    assert_int_equal(second.code, 205);
+    assert_int_equal(other.times, 1);
 }
 
 static void passes_an_answer_on_once_and_drops_those_nobody_waits_for(void **state)
