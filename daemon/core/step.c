@@ -75,7 +75,7 @@ bool step_may_move(enum step_state from, enum step_state to)
 int step_case_load(struct core *core, const struct step *step, struct step_case *out)
 {
     out->step = *step;
-    int r = core->store->rollout_by_id(core->store, 0, step->rollout_id, &out->rollout);
+    int r = core->store->rollout_terms(core->store, step->rollout_id, &out->rollout);
     if (r == 0)
         r = core->store->device_by_id(core->store, step->device_id, &out->device);
     if (r == 0)
@@ -140,12 +140,12 @@ static int audit_step(struct core *core, const struct step *step)
 static int rollout_finish(struct core *core, const struct rollout *rollout)
 {
     char subject[96];
-    int64_t left;
+    bool unfinished;
 
     if (!rollout_may_move(rollout->state, ROLLOUT_DONE))
         return 0; /* aborted ones stay so */
-    int r = core->store->rollout_unfinished_steps(core->store, rollout->id, &left);
-    if (r != 0 || left > 0)
+    int r = core->store->rollout_is_unfinished(core->store, rollout->id, &unfinished);
+    if (r != 0 || unfinished)
         return r;
     r = core->store->rollout_move(core->store, rollout->id, rollout->state, ROLLOUT_DONE, clock_now_ms(core->clock));
     if (r != 0)

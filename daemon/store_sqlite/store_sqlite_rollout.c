@@ -21,8 +21,10 @@ static const struct statements statements = {
         [EACH] = COLUMNS " WHERE (?1 = 0 OR r.tenant_id = ?1) AND r.id > ?2 ORDER BY r.id LIMIT ?3",
         [COUNTS] = "SELECT state, count(*) FROM step INDEXED BY step_listed WHERE rollout_id = ? GROUP BY state",
         [MOVE] = "UPDATE rollout SET state = ?1, finished_ms = ?2 WHERE id = ?3 AND state = ?4",
-        [UNFINISHED] = "SELECT count(*) FROM step INDEXED BY step_listed WHERE rollout_id = ?"
-                       " AND (state = 'waiting' OR " UNDER_WAY ")",
+        [UNFINISHED] = "SELECT EXISTS (SELECT 1 FROM step INDEXED BY step_waiting"
+                       " WHERE rollout_id = ?1 AND state = 'waiting')"
+                       " OR EXISTS (SELECT 1 FROM step INDEXED BY step_under_way"
+                       " WHERE rollout_id = ?1 AND " UNDER_WAY ")",
     },
 };
 
@@ -97,16 +99,27 @@ static int count_steps(struct store *store, struct rollout *rollout)
     return QUERY_EACH(&query, state_count, read_count, add_count, rollout);
 }
 
-static int store_rollout_by_id(struct store *store, int64_t tenant_id, int64_t id, struct rollout *out)
+static int read_terms(struct store *store, int64_t tenant_id, int64_t id, struct rollout *out)
 {
-    struct rollout rollout;
     struct query query;
-    int r;
 
     query_open(&query, store, &statements, BY_ID);
     put_int(&query, id);
     put_int(&query, tenant_id);
-    r = query_one(&query, read_rollout, &rollout, sizeof rollout);
+    return query_one(&query, read_rollout, out, sizeof *out);
+}
+
+static int store_rollout_terms(struct store *store, int64_t id, struct rollout *out)
+{
+    return read_terms(store, 0, id, out);
+}
+
+static int store_rollout_by_id(struct store *store, int64_t tenant_id, int64_t id, struct rollout *out)
+{
+    struct rollout rollout;
+    int r;
+
+    r = read_terms(store, tenant_id, id, &rollout);
     if (r == 0)
         r = count_steps(store, &rollout);
     if (r == 0)
@@ -161,20 +174,26 @@ static int store_rollout_move(struct store *store, int64_t id, enum rollout_stat
     return r == 0 ? REFUSED_CONFLICT : r;
 }
 
-static int store_rollout_unfinished_steps(struct store *store, int64_t id, int64_t *out)
+static int store_rollout_is_unfinished(struct store *store, int64_t id, bool *out)
 {
     struct query query;
+    int64_t is = 0;
+    int r;
 
     query_open(&query, store, &statements, UNFINISHED);
     put_int(&query, id);
-    return query_int(&query, out);
+    r = query_int(&query, &is);
+    if (r == 0)
+        *out = is != 0;
+    return r;
 }
 
 void store_rollout_verbs(struct store *verbs)
 {
     verbs->rollout_insert = store_rollout_insert;
     verbs->rollout_by_id = store_rollout_by_id;
+    verbs->rollout_terms = store_rollout_terms;
     verbs->rollout_each = store_rollout_each;
     verbs->rollout_move = store_rollout_move;
-    verbs->rollout_unfinished_steps = store_rollout_unfinished_steps;
+    verbs->rollout_is_unfinished = store_rollout_is_unfinished;
 }

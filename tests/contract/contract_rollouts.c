@@ -16,7 +16,9 @@ static int64_t a_rollout(struct store *store, unsigned concurrency)
 static void a_rollout_comes_back_with_its_counts(void **state)
 {
     struct store *store = *state;
-    int64_t id = a_rollout(store, 64), unfinished = 0;
+    int64_t id = a_rollout(store, 64);
+    struct rollout terms = { 0 };
+    bool unfinished = false;
     int64_t first = add_step(store, id, 1, add_device(store, "d1", "tinypart"), NOW);
     struct rollout found = { 0 };
     struct step_move move = { first, STEP_WAITING, STEP_FAILED, "no", 0, NOW };
@@ -36,8 +38,15 @@ static void a_rollout_comes_back_with_its_counts(void **state)
     assert_int_equal(found.deadline_ms, 900000);
     assert_int_equal(found.steps[STEP_WAITING], 1);
     assert_int_equal(found.steps[STEP_FAILED], 1);
-    ok(store->rollout_unfinished_steps(store, id, &unfinished));
-    assert_int_equal(unfinished, 1);
+    ok(store->rollout_is_unfinished(store, id, &unfinished));
+    assert_true(unfinished);
+    ok(in_transaction(store, store->steps_abort_waiting(store, id, "by order", NOW)));
+    ok(store->rollout_is_unfinished(store, id, &unfinished));
+    assert_false(unfinished);
+    ok(store->rollout_terms(store, id, &terms));
+    assert_int_equal(terms.attempts_max, 4);
+    assert_string_equal(terms.image, "thermo");
+    assert_int_equal(store->rollout_terms(store, 99, &terms), REFUSED_UNKNOWN);
     ok(store->rollout_by_id(store, found.tenant_id, id, &found));
     assert_int_equal(store->rollout_by_id(store, found.tenant_id + 1, id, &found), REFUSED_UNKNOWN);
     assert_int_equal(store->rollout_by_id(store, 0, 99, &found), REFUSED_UNKNOWN);

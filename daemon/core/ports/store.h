@@ -173,11 +173,14 @@ struct store {
     int (*rollout_insert)(struct store *store, struct rollout *rollout);
     int (*rollout_by_id)(struct store *store, int64_t tenant_id /* 0: any */, int64_t id,
                          struct rollout *out); /* with counts */
+    /* Without counts, so that it costs the same however many steps there are: it is read with every move of a step. */
+    int (*rollout_terms)(struct store *store, int64_t id, struct rollout *out);
     int (*rollout_each)(struct store *store, int64_t tenant_id, struct page page, EACH(rollout));
     /* Compare-and-set of the state: REFUSED_CONFLICT when it is not from. finished_ms is set when to is final. */
     int (*rollout_move)(struct store *store, int64_t id, enum rollout_state from, enum rollout_state to,
                         int64_t now_ms);
-    int (*rollout_unfinished_steps)(struct store *store, int64_t id, int64_t *out);
+    /* Whether any step is not final; asked with every end of a step. */
+    int (*rollout_is_unfinished)(struct store *store, int64_t id, bool *out);
 
     int (*step_insert)(struct store *store, struct step *step);
     int (*step_by_id)(struct store *store, int64_t id, struct step *out);

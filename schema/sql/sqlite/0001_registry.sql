@@ -74,6 +74,8 @@ CREATE TABLE profile (
     telemetry_plain       INTEGER NOT NULL CHECK (telemetry_plain IN (0, 1)),
     helpers               TEXT NOT NULL,
     branches_max          INTEGER NOT NULL CHECK (branches_max > 0),
+    section_loads         INTEGER NOT NULL CHECK (section_loads IN (0, 1)),
+    neg_is_8f             INTEGER NOT NULL CHECK (neg_is_8f IN (0, 1)),
     algorithm             TEXT NOT NULL CHECK (algorithm IN ('ed25519', 'esp256'))
 ) STRICT, WITHOUT ROWID;
 
