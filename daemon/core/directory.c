@@ -2,7 +2,7 @@
  * Endpoint names are folded to lower case, as the names of the registry are: RIOT's default names have capitals. An
  * endpoint is one device, whatever its sector, so a name that lives in one sector is refused in another. Anybody who
  * reaches the port can register: an unknown endpoint becomes a row in a bounded list and nothing more, until an owner
- * claims it. */
+ * claims it. For the same reason registering leaves no audit entry: peers could make that record grow without end. */
 #include "daemon/core/directory.h"
 
 #include <ctype.h>
@@ -76,30 +76,43 @@ static int registration_fill(struct core *core, const struct registration_order 
     return 0;
 }
 
-static int audit_endpoint(struct core *core, const char *action, const struct device *device)
+/* The one deed of the directory's own: a lab's claim. */
+static int audit_claim(struct core *core, const struct device *device)
 {
     struct detail detail = DETAIL;
     char actor[ACTOR_SIZE], subject[96];
 
     snprintf(actor, sizeof(actor), "device:%s", device->name);
     snprintf(subject, sizeof(subject), "device:%s", device->name);
+    detail_text(&detail, "profile", device->profile);
     detail_text(&detail, "address", device->address);
-    if (device->profile[0] != '\0')
-        detail_text(&detail, "profile", device->profile);
-    return audit_append_as(core, actor, action, subject, 0, detail_end(&detail));
+    return audit_append_as(core, actor, "device.claim", subject, 0, detail_end(&detail));
 }
 
-static int device_new(struct core *core, const struct registration_order *order, struct device *device, struct why *why)
+static int room_check(struct core *core, struct why *why)
 {
-    struct profile profile;
-    int64_t unclaimed;
+    int64_t claimed, unclaimed;
 
     int r = core->store->device_count(core->store, DEVICE_UNCLAIMED, &unclaimed);
+    if (r == 0)
+        r = core->store->device_count(core->store, DEVICE_CLAIMED, &claimed);
     if (r != 0)
         return r;
     if (unclaimed >= UNCLAIMED_MAX)
         return refuse(why, REFUSED_BUSY, "ep", "the owner may claim or delete some",
                       "there are %d unclaimed endpoints, which is the most", UNCLAIMED_MAX);
+    if (claimed + unclaimed >= DEVICES_MAX)
+        return refuse(why, REFUSED_BUSY, "ep", NULL, "there are %d devices, which is the most", DEVICES_MAX);
+    return 0;
+}
+
+static int device_new(struct core *core, const struct registration_order *order, struct device *device, struct why *why)
+{
+    struct profile profile;
+
+    int r = room_check(core, why);
+    if (r != 0)
+        return r;
     device->created_ms = clock_now_ms(core->clock);
     device->seen_ms = device->created_ms;
     device->life_cap_ueps = core->settings.life_cap_ueps;
@@ -112,9 +125,7 @@ static int device_new(struct core *core, const struct registration_order *order,
         text_copy(device->profile, sizeof(device->profile), profile.name);
     }
     r = core->store->device_insert(core->store, device);
-    if (r != 0)
-        return r;
-    return audit_endpoint(core, device->state == DEVICE_CLAIMED ? "device.claim" : "device.register", device);
+    return r != 0 || device->state == DEVICE_UNCLAIMED ? r : audit_claim(core, device);
 }
 
 /* The device of an endpoint, made if it is new; its address follows the base. */
@@ -132,8 +143,6 @@ static int device_follow(struct core *core, const struct registration_order *ord
     } else if (r == 0 && strcmp(device.address, registration->base) != 0) {
         text_copy(device.address, sizeof(device.address), registration->base);
         r = core->store->device_update(core->store, &device);
-        if (r == 0 && device.state == DEVICE_CLAIMED)
-            r = audit_endpoint(core, "device.address", &device);
     }
     if (r != 0)
         return r;
@@ -244,10 +253,7 @@ static int forget_unclaimed(struct core *core, int64_t device_id)
     int r = core->store->device_by_id(core->store, device_id, &device);
     if (r != 0)
         return r == REFUSED_UNKNOWN ? 0 : r;
-    if (device.state != DEVICE_UNCLAIMED)
-        return 0;
-    r = core->store->device_delete(core->store, device.id);
-    return r != 0 ? r : audit_endpoint(core, "device.forget", &device);
+    return device.state == DEVICE_UNCLAIMED ? core->store->device_delete(core->store, device.id) : 0;
 }
 
 int directory_remove(struct core *core, const char *location, struct why *why)

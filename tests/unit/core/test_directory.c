@@ -258,6 +258,18 @@ static void claims_by_itself_only_in_a_lab_and_only_with_a_known_profile(void **
     assert_int_equal(device_of(world, "thermo-3").state, DEVICE_UNCLAIMED);
 }
 
+static void lets_no_peer_make_the_audit_record_grow(void **state)
+{
+    struct world *world = *state;
+    struct audit_verdict before, after;
+
+    assert_int_equal(audit_verify(&world->core, &world->owner, &before, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(directory_remove(&world->core, registered(world, "thermo-1").location, NULL), 0);
+    assert_int_equal(audit_verify(&world->core, &world->owner, &after, NULL), 0);
+    assert_int_equal(before.entries, after.entries);
+}
+
 static int many_unclaimed(struct store *store, enum device_state state, int64_t *out)
 {
     (void)store;
@@ -300,6 +312,7 @@ int main(void)
         IN_WORLD(forgets_unclaimed_endpoints_that_stayed_away_for_a_week),
         IN_WORLD(claims_an_endpoint_with_profile_and_labels),
         IN_WORLD(claims_by_itself_only_in_a_lab_and_only_with_a_known_profile),
+        IN_WORLD(lets_no_peer_make_the_audit_record_grow),
         IN_WORLD(bounds_the_unclaimed),
     };
 
