@@ -200,11 +200,15 @@ static int add_step(struct ordering *ordering, const struct device *device)
 /* A scan ends at the first non-zero value; refusals are kept apart from it. */
 static int pick(void *context, const struct device *device)
 {
+    static const struct grant_need any = { .slot = -1 };
     struct ordering *ordering = context;
     const struct grant_need need = { (int)ordering->rollout.slot, ordering->image.sensor, ordering->helpers,
                                      ordering->n_helpers };
 
     if (!selector_matches(&ordering->selector, device->labels, device->label_count))
+        return 0;
+    /* What a tenant cannot see is not there for it; not even its name or labels show by how an order is refused. */
+    if (access_scope(ordering->caller) != 0 && grant_set_covers(ordering->grants, device, &any, NULL) != 0)
         return 0;
     ordering->picked++;
     int r = grant_set_covers(ordering->grants, device, &need, ordering->why);
@@ -240,6 +244,9 @@ static int order_save(struct ordering *ordering)
         r = device_scan(core, DEVICE_CLAIMED, 0, pick, ordering);
     if (r != 0)
         return r;
+    if (ordering->picked == 0 && access_scope(ordering->caller) != 0)
+        return refuse(ordering->why, REFUSED_FORBIDDEN, "selector", "ask the owner for a grant",
+                      "no grant of this tenant covers a device that the selector picks");
     if (ordering->picked == 0)
         return refuse(ordering->why, REFUSED_UNKNOWN, "selector",
                       "tinypartctl device list -l SELECTOR shows what it picks", "the selector picks no device");

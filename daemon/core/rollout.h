@@ -83,9 +83,11 @@ struct rollout_order {
     int64_t deadline_ms;   /* 0: 15 minutes */
 };
 
-/* Devices that the selector picks and the tenant may not use make the order REFUSED_FORBIDDEN with the first such
- * device named (nothing is saved); none picked at all: REFUSED_UNKNOWN. Also refused: image unfit for a device's
- * profile (type, size, helpers), a slot held by another tenant, no maintainer key. */
+/* For a tenant's caller the selector picks among the devices that its grants cover, and none at all is
+ * REFUSED_FORBIDDEN. For others it picks among all claimed ones: one that the tenant may not use makes the order
+ * REFUSED_FORBIDDEN with that device named, and none at all is REFUSED_UNKNOWN. Also refused: a grant that lacks slot,
+ * sensor or helpers, an image unfit for a device's profile, a slot held by another tenant whose grant still covers it,
+ * a reporting device without a report key, no maintainer key. Nothing is saved then. */
 int rollout_create(struct core *core, const struct caller *caller, const struct rollout_order *order,
                    struct rollout *out, struct why *why);
 int rollout_get(struct core *core, const struct caller *caller, int64_t id, struct rollout *out, struct why *why);

@@ -72,7 +72,7 @@ static void gives_an_unclaimed_endpoint_nothing(void **state)
     registered(world, "thermo-1");
     world_grant(world, alice, "");
     world_image(world, alice, "thermo", "1.0");
-    assert_int_equal(rollout_create(&world->core, &alice->caller, &order, &rollout, NULL), REFUSED_UNKNOWN);
+    assert_int_equal(rollout_create(&world->core, &alice->caller, &order, &rollout, NULL), REFUSED_FORBIDDEN);
     struct device device = device_of(world, "thermo-1");
     assert_int_equal(grant_covers(&world->core, alice->tenant.id, &device, -1, NULL, NULL, 0, &world->why),
                      REFUSED_FORBIDDEN);

@@ -68,16 +68,16 @@ static void refuses_orders_and_then_saves_nothing(void **state)
         const char *what;
     } cases[] = {
         { { .image = "thermo", .version = "1.0", .selector = "site=nowhere" },
-          REFUSED_UNKNOWN,
-          "the selector picks no device" },
+          REFUSED_FORBIDDEN,
+          "no grant of this tenant covers a device that the selector picks" },
         { { .image = "thermo", .version = "1.0", .selector = "site=" }, REFUSED_INVALID, NULL },
         { { .image = "thermo", .version = "9.9", .selector = "" }, REFUSED_UNKNOWN, "alice has no image thermo:9.9" },
         { { .image = "thermo", .version = "1.0", .selector = "", .tenant = "bob" },
           REFUSED_UNKNOWN,
           "there is no tenant bob" },
-        { { .image = "thermo", .version = "1.0", .selector = "" },
+        { { .image = "thermo", .version = "1.0", .selector = "site=paris" },
           REFUSED_FORBIDDEN,
-          "no grant of this tenant covers device d2" },
+          "no grant of this tenant covers a device that the selector picks" },
         { { .image = "thermo", .version = "1.0", .selector = "site=lyon", .slot = 2 },
           REFUSED_INVALID,
           "riot-tinypart devices have the slots 0 to 1" },
@@ -104,6 +104,26 @@ static void refuses_orders_and_then_saves_nothing(void **state)
     assert_int_equal(audit_length(world), length);
     world_pass(world, 0);
     assert_int_equal(world->transport.count, 0);
+}
+
+static void names_the_device_that_lacks_a_grant_to_those_who_see_it(void **state)
+{
+    struct scene scene = lyon(*state);
+    struct world *world = scene.world;
+    const struct rollout_order all = { .tenant = "alice", .image = "thermo", .version = "1.0" };
+    const struct rollout_order none = {
+        .tenant = "alice", .image = "thermo", .version = "1.0", .selector = "site=nowhere"
+    };
+    struct rollout rollout;
+
+    world_device(world, "d1", "riot-tinypart", "site=lyon");
+    world_device(world, "d2", "riot-tinypart", "site=paris");
+    assert_int_equal(rollout_create(&world->core, &world->owner, &all, &rollout, &world->why), REFUSED_FORBIDDEN);
+    assert_string_equal(world->why.what, "no grant of this tenant covers device d2");
+    assert_int_equal(rollout_create(&world->core, &world->keeper, &none, &rollout, &world->why), REFUSED_UNKNOWN);
+    assert_string_equal(world->why.what, "the selector picks no device");
+    assert_int_equal(rollout_create(&world->core, &scene.alice->caller, &all, &rollout, &world->why), 0);
+    assert_int_equal(rollout.steps[STEP_WAITING], 1); /* hers to see, and no other */
 }
 
 static void refuses_images_that_call_more_than_the_grant_gives(void **state)
@@ -364,6 +384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(makes_one_step_for_each_device_that_the_selector_picks),
         IN_WORLD(refuses_orders_and_then_saves_nothing),
+        IN_WORLD(names_the_device_that_lacks_a_grant_to_those_who_see_it),
         IN_WORLD(refuses_images_that_call_more_than_the_grant_gives),
         IN_WORLD(refuses_without_a_manifest_key_or_with_one_of_another_kind),
         IN_WORLD(refuses_reporting_devices_without_a_report_key),
