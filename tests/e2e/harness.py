@@ -2,7 +2,9 @@
 
 Every request of the command line goes through a recording proxy on a Unix socket, which checks each reply of the daemon against
 schema/openapi.json; a reply that breaks the schema fails the test that caused it."""
+import base64
 import contextlib
+import http.client
 import http.server
 import itertools
 import json
@@ -47,6 +49,19 @@ def wait_until(condition, seconds=30, what="the condition"):
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not come true within {seconds} s")
         time.sleep(0.02)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path):
+        super().__init__("tinypart", timeout=180)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 class CheckingProxy:
@@ -269,6 +284,37 @@ class World:
             raise AssertionError((self.folder / f"devices-{prefix}.log").read_text()[-4000:])
         return names
 
+    def report_keys(self, prefix, count, profile="tinypart"):
+        """Public keys (PEM text) that the reports of these devices will be signed with, by name; made before they start."""
+        out = run([str(BIN / "tinypart-device"), "--profile", profile, "--count", str(count), "--name", prefix, "--state",
+                   str(self.folder / f"devices-{prefix}"), "--print-keys=hex"])
+        keys = {}
+        for line in out.splitlines():
+            name, public = line.split()[:2]
+            der = bytes.fromhex("302a300506032b6570032100" + public)  # SubjectPublicKeyInfo of Ed25519 (RFC 8410)
+            keys[name] = "-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(der).decode() + "\n-----END PUBLIC KEY-----\n"
+        return keys
+
+    def owned(self, prefix, count, labels="site=lyon", first=30, extra=()):
+        """Devices of profile tinypart that their owner knows by name and key before they register; their names."""
+        for name, pem in self.report_keys(prefix, count).items():
+            self.rest("POST", "/v1/devices", {"name": name, "profile": "tinypart", "labels": labels, "report_key": pem})
+        names = self.devices("tinypart", count, prefix, first=first, extra=extra)
+        wait_until(lambda: all(device["address"] for device in self.items("device", "list") if device["name"] in names), 60, "registrations")
+        return names
+
+    def rest(self, method, path, body=None, expect=(200, 201, 202, 204)):
+        """One request as JSON through the checking proxy; the reply's JSON."""
+        connection = UnixConnection(str(self.folder / "ctl.sock"))
+        text = None if body is None else json.dumps(body)
+        connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
+        reply = connection.getresponse()
+        content = reply.read()
+        connection.close()
+        if reply.status not in expect:
+            raise AssertionError(f"{method} {path}: {reply.status} {content.decode(errors='replace')}")
+        return json.loads(content) if content else None
+
     def address(self, index):
         return f"coap://{self.net}.{index}:5683"
 
@@ -278,12 +324,7 @@ class World:
         return self.steps(number)
 
     def steps(self, number):
-        steps, after = {}, 0
-        while True:
-            page = json.loads(self.ctl("-o", "json", "rollout", "show", str(number), "--steps"))
-            for step in page["steps"]["items"] if "steps" in page else page["items"]:
-                steps[step["device"]] = step
-            return steps
+        return {step["device"]: step for step in self.items("rollout", "show", str(number), "--steps")}
 
 
 def bound(address, port=5683):

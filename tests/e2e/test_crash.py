@@ -1,0 +1,90 @@
+"""SIGKILL at any instant: restart continues every rollout, ledger and outbox where it stood (I12)."""
+import json
+import random
+import threading
+import time
+import unittest
+
+from harness import FULL, Refused, World, wait_until
+from test_privacy import ledger_of
+
+KILLS = 60 if FULL else 8
+
+
+class TestKills(unittest.TestCase):
+    def test_rollout_goes_on_after_every_kill_and_each_device_installs_once(self):
+        world = World(["rollout.concurrency=16"]).start()
+        self.addCleanup(world.close)
+        key = world.tenant("acme")
+        names = world.owned("node", 40, first=10, extra=["--spread", "1", "--log-json"])
+        world.image("acme", key, "counter", version="1.0")
+        world.ctl("grant", "create", "--tenant", "acme", "--selector", "", "--slots", "0")
+        number = world.json("rollout", "create", "--tenant", "acme", "--image", "counter:1.0", "--selector", "", "--slot", "0",
+                            "--concurrency", "8")["id"]
+        dice = random.Random(20261121)
+        for _ in range(KILLS):
+            time.sleep(dice.uniform(0.02, 0.4))  # where in the rollout the power goes: seeded, not waited for
+            world.kill()
+            world.start()
+        steps = world.rollout_ends(number, 300)
+        self.assertEqual({step["state"] for step in steps.values()}, {"installed"}, reasons(steps))
+        installs = {name: 0 for name in names}
+        for line in (world.folder / "devices-node.log").read_text().splitlines():
+            with_event = json.loads(line) if line.startswith("{") else {}
+            if with_event.get("event") == "installed":
+                installs[with_event["device"]] += 1
+        self.assertEqual(set(installs.values()), {1}, installs)
+        sequences = [device["sequence"] for device in world.items("device", "list")]
+        self.assertTrue(all(sequence >= 1 for sequence in sequences))
+        self.assertTrue(world.json("audit", "verify")["holds"])
+
+    def test_releases_are_never_lost_and_never_charged_twice(self):
+        world = World(["lab.claim_by_itself=yes", "privacy.device_cap=1000"]).start()
+        self.addCleanup(world.close)
+        world.tenant("acme")
+        world.ctl("grant", "create", "--tenant", "acme", "--selector", "", "--sensors", "load")
+        world.ctl("policy", "set", "load", "--lower", "0", "--upper", "10", "--interval", "1s", "--epsilon-per-reading", "0.01")
+        world.ctl("budget", "set", "acme", "--epsilon", "1000")
+        world.ctl("sink", "create", "archive", "--tenant", "acme", "--kind", "file")
+        world.devices("tinypart", 4, "node", first=10, extra=["--sensor", "load=host:loadavg", "--interval", "1", "--spread", "1"])
+        wait_until(lambda: world.json("status")["counters"]["telemetry_stored"] >= 4, 60, "readings")
+        dice = random.Random(7)
+        answers = {}
+        for round_number in range(KILLS):
+            timer = kill_after(world, dice.uniform(0.0, 0.25))
+            for i in range(40):
+                request = f"k{round_number}-{i}"
+                try:
+                    answers[request] = world.json("release", "create", "--tenant", "acme", "--query", "sum", "--sensor", "load",
+                                                  "--selector", "", "--epsilon", "0.01", "--request", request)
+                except (Refused, json.JSONDecodeError):
+                    break  # the kill
+            timer.join()
+            self.assertEqual(ledger_of(world), [])
+            world.start()
+        stored = {row["request"]: row for row in world.items("release", "list")}
+        for request, answer in answers.items():
+            self.assertIn(request, stored)
+            kept = world.json("release", "show", str(answer["id"]))
+            self.assertEqual(kept["answer"], answer["answer"], "an answer that left must be the answer that is kept")
+        spent = float(world.json("budget", "show", "acme")["spent_epsilon"])
+        self.assertGreaterEqual(spent + 1e-9, 0.01 * len(stored))
+        self.assertTrue(world.json("status")["ledger"]["sound"])
+        path = world.folder / "state/export/acme/archive.jsonl"
+        delivered = lambda: [json.loads(line)["delivery"] for line in path.read_text().splitlines() if '"query"' in line]
+        wait_until(lambda: len(delivered()) == len(stored), 60, "every release in the file")
+        self.assertEqual(len(set(delivered())), len(stored))
+
+
+def kill_after(world, seconds):
+    def strike():
+        time.sleep(seconds)
+        world.kill()
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    return thread
+
+
+def reasons(steps):
+    return {name: (step["state"], step["reason"]) for name, step in steps.items() if step["state"] != "installed"}
