@@ -25,7 +25,7 @@ static const struct statements statements = {
         [BEGIN] = "BEGIN IMMEDIATE",
         [COMMIT] = "COMMIT",
         [ROLLBACK] = "ROLLBACK",
-        [INTEGRITY] = "SELECT integrity_check FROM pragma_integrity_check(1)",
+        [INTEGRITY] = "PRAGMA integrity_check(1)" /* as a table-valued function, SQLite 3.46 takes the 1 for a table */,
         [REFERENCES] = "SELECT \"table\" || ' row ' || coalesce(rowid, '?') || ' refers to a missing ' || parent"
                        " FROM pragma_foreign_key_check LIMIT 1",
     },

@@ -11,7 +11,7 @@
 #include "device_proto/cbor.h"
 #include "tests/unit/transport_coap/bench.h"
 
-#define BLOCK(number, more, szx) ((uint32_t)((number) << 4 | (more) << 3 | (szx)))
+#define BLOCK(number, more, szx) ((uint32_t)(number) << 4 | (uint32_t)(more) << 3 | (uint32_t)(szx))
 
 static const struct bytes nothing = { NULL, 0 };
 static const char one_reading[] = "[{\"n\":\"temperature\",\"u\":\"Cel\",\"v\":21.5}]";
