@@ -46,6 +46,8 @@ int policy_set(struct core *core, const struct caller *caller, const struct poli
 int policy_get(struct core *core, const struct caller *caller, const char *sensor, struct policy *out, struct why *why);
 int policy_list(struct core *core, const struct caller *caller, struct page page,
                 int (*each)(void *context, const struct policy *policy), void *context, struct why *why);
+/* The most that zeroing one clamped reading can change a sum by: its largest absolute value, scaled. */
+int64_t policy_sensitivity(const struct policy *policy);
 /* For the transport: the newest signed document of a sensor. REFUSED_UNKNOWN: none. */
 int policy_document(struct core *core, const char *sensor, struct policy *out);
 

@@ -46,6 +46,7 @@ struct release_plan {
     /* Half width of the 95 % interval of the answer, in the sensor's unit (count: readings): num / den. For a mean, as
      * if every asked device gave all the readings that count; den 0: no interval can be stated beforehand. */
     int64_t error95_num, error95_den;
+    bool replay; /* answered before: the stored bytes, at no cost */
     bool would_pass;
     struct why why; /* when it would not */
 };

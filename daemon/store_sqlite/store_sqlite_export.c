@@ -9,6 +9,8 @@ enum {
     SINK_BY_ID,
     SINK_EACH,
     SINK_WAITING,
+    SINK_MORE,
+    SINK_LESS,
     SINK_EMPTY,
     SINK_DELETE,
     OUTBOX_INSERT,
@@ -17,14 +19,14 @@ enum {
     OUTBOX_DELIVERED,
     OUTBOX_AGAIN,
     OUTBOX_KNOWN,
+    OUTBOX_EXPIRE,
     OUTBOX_NEXT_DUE,
     OUTBOX_EACH
 };
 
 #define SINK_COLUMNS                                                            \
     "SELECT s.id, s.tenant_id, t.name, s.name, s.kind, s.config, s.created_ms," \
-    " (SELECT count(*) FROM outbox WHERE sink_id = s.id AND delivered_ms = 0)"  \
-    " FROM sink s JOIN tenant t ON t.id = s.tenant_id"
+    " s.waiting FROM sink s JOIN tenant t ON t.id = s.tenant_id"
 #define OUTBOX_COLUMNS                                                                                     \
     "o.id, o.sink_id, s.name, o.tenant_id, t.name, o.kind, o.subject, o.created_ms, o.attempts, o.due_ms," \
     " o.delivered_ms, o.error, o.idempotency"
@@ -40,7 +42,9 @@ static const struct statements statements = {
         [SINK_BY_NAME] = SINK_COLUMNS " WHERE s.tenant_id = ? AND s.name = ?",
         [SINK_BY_ID] = SINK_COLUMNS " WHERE s.id = ?",
         [SINK_EACH] = SINK_COLUMNS " WHERE (?1 = 0 OR s.tenant_id = ?1) AND s.id > ?2 ORDER BY s.id LIMIT ?3",
-        [SINK_WAITING] = "SELECT count(*) FROM outbox WHERE sink_id = ? AND delivered_ms = 0",
+        [SINK_WAITING] = "SELECT waiting FROM sink WHERE id = ?",
+        [SINK_MORE] = "UPDATE sink SET waiting = waiting + 1 WHERE id = ? AND waiting < ?",
+        [SINK_LESS] = "UPDATE sink SET waiting = waiting - 1 WHERE id = (SELECT sink_id FROM outbox WHERE id = ?)",
         [SINK_EMPTY] = "DELETE FROM outbox WHERE sink_id = ?",
         [SINK_DELETE] = "DELETE FROM sink WHERE id = ?",
         [OUTBOX_INSERT] = "INSERT INTO outbox (sink_id, tenant_id, kind, subject, created_ms, attempts, due_ms,"
@@ -53,6 +57,8 @@ static const struct statements statements = {
         [OUTBOX_AGAIN] = "UPDATE outbox SET due_ms = ?, attempts = attempts + 1, error = ?"
                          " WHERE id = ? AND delivered_ms = 0",
         [OUTBOX_KNOWN] = "SELECT 1 FROM outbox WHERE id = ?",
+        [OUTBOX_EXPIRE] = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_delivered"
+                          " WHERE delivered_ms > 0 AND delivered_ms < ? ORDER BY delivered_ms LIMIT ?)",
         [OUTBOX_NEXT_DUE] = "SELECT min(o.due_ms)" HEADS,
         [OUTBOX_EACH] = "SELECT " OUTBOX_COLUMNS " FROM outbox o JOIN sink s ON s.id = o.sink_id"
                         " JOIN tenant t ON t.id = o.tenant_id"
@@ -169,7 +175,26 @@ static void read_outbox_row(struct query *query, void *out)
     take_text(query, row->idempotency, sizeof row->idempotency);
 }
 
-static int store_outbox_insert(struct store *store, struct outbox_row *row, struct bytes body)
+/* A full outbox, or no such sink: which of the two is told apart only then. */
+static int count_more(struct store *store, int64_t sink_id)
+{
+    struct query query;
+    int64_t waiting;
+    int r;
+
+    query_open(&query, store, &statements, SINK_MORE);
+    put_int(&query, sink_id);
+    put_int(&query, OUTBOX_PER_SINK_MAX);
+    r = query_must_change(&query, REFUSED_BUSY);
+    if (r != REFUSED_BUSY)
+        return r;
+    query_open(&query, store, &statements, SINK_WAITING);
+    put_int(&query, sink_id);
+    r = query_int(&query, &waiting);
+    return r == 0 ? REFUSED_BUSY : r;
+}
+
+static int insert_row(struct store *store, struct outbox_row *row, struct bytes body)
 {
     struct query query;
 
@@ -184,6 +209,22 @@ static int store_outbox_insert(struct store *store, struct outbox_row *row, stru
     put_text(&query, row->idempotency);
     put_bytes(&query, body);
     return query_int(&query, &row->id);
+}
+
+static int store_outbox_insert(struct store *store, struct outbox_row *row, struct bytes body)
+{
+    int64_t id = row->id;
+    int r = savepoint_open(store);
+
+    if (r != 0)
+        return r;
+    r = count_more(store, row->sink_id);
+    if (r == 0)
+        r = insert_row(store, row, body);
+    r = savepoint_close(store, r);
+    if (r != 0)
+        row->id = id;
+    return r;
 }
 
 static int store_outbox_due(struct store *store, int64_t now_ms, unsigned limit,
@@ -218,7 +259,7 @@ static int unknown_or_conflict(struct store *store, int64_t id)
     return r == 0 ? REFUSED_CONFLICT : r;
 }
 
-static int store_outbox_delivered(struct store *store, int64_t id, int64_t now_ms)
+static int delivered(struct store *store, int64_t id, int64_t now_ms)
 {
     struct query query;
     int r;
@@ -227,7 +268,28 @@ static int store_outbox_delivered(struct store *store, int64_t id, int64_t now_m
     put_int(&query, now_ms);
     put_int(&query, id);
     r = query_must_change(&query, REFUSED_CONFLICT);
-    return r == REFUSED_CONFLICT ? unknown_or_conflict(store, id) : r;
+    if (r != 0)
+        return r == REFUSED_CONFLICT ? unknown_or_conflict(store, id) : r;
+    query_open(&query, store, &statements, SINK_LESS);
+    put_int(&query, id);
+    return query_run(&query);
+}
+
+static int store_outbox_delivered(struct store *store, int64_t id, int64_t now_ms)
+{
+    int r = savepoint_open(store);
+
+    return r != 0 ? r : savepoint_close(store, delivered(store, id, now_ms));
+}
+
+static int store_outbox_expire(struct store *store, int64_t delivered_before_ms, unsigned limit, int64_t *out_deleted)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, OUTBOX_EXPIRE);
+    put_int(&query, delivered_before_ms);
+    put_int(&query, limit);
+    return query_changes(&query, out_deleted);
 }
 
 static int store_outbox_again(struct store *store, int64_t id, int64_t due_ms, const char *error)
@@ -274,6 +336,7 @@ void store_export_verbs(struct store *verbs)
     verbs->outbox_body = store_outbox_body;
     verbs->outbox_delivered = store_outbox_delivered;
     verbs->outbox_again = store_outbox_again;
+    verbs->outbox_expire = store_outbox_expire;
     verbs->outbox_next_due = store_outbox_next_due;
     verbs->outbox_each = store_outbox_each;
 }

@@ -18,9 +18,12 @@ static const struct statements statements = {
             " AND received_ms >= ?5 AND received_ms < ?6 AND scale = ?9 ORDER BY id DESC LIMIT ?10)",
         [EXPIRE] = "DELETE FROM reading WHERE id IN (SELECT r.id FROM policy p CROSS JOIN reading r"
                    " INDEXED BY reading_raw ON r.sensor = p.sensor AND r.policy_version = p.version"
-                   " WHERE r.noised = 0 AND r.received_ms <= ?1 - p.retention_ms LIMIT ?2)",
+                   " WHERE r.noised = 0 AND r.received_ms <= ?1 - p.retention_ms"
+                   " UNION ALL SELECT r.id FROM policy p CROSS JOIN reading r INDEXED BY reading_noised"
+                   " ON r.sensor = p.sensor AND r.policy_version = p.version"
+                   " WHERE r.noised = 1 AND r.received_ms <= ?1 - p.retention_ms LIMIT ?2)",
         [COUNT_RAW] = "SELECT count(*) FROM reading INDEXED BY reading_raw WHERE noised = 0",
-        [COUNT_NOISED] = "SELECT count(*) FROM reading WHERE noised = 1",
+        [COUNT_NOISED] = "SELECT count(*) FROM reading INDEXED BY reading_noised WHERE noised = 1",
     },
 };
 

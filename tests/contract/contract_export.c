@@ -130,6 +130,49 @@ static void a_delivery_is_tried_until_acknowledged_and_once_only(void **state)
     assert_int_equal(store->outbox_next_due(store, &next), REFUSED_UNKNOWN);
 }
 
+static void acknowledged_deliveries_are_forgotten_after_a_time_and_waiting_ones_never(void **state)
+{
+    struct store *store = *state;
+    int64_t lake = add_sink(store, add_tenant(store, "a"), "lake"), deleted = 9;
+    int64_t one = add_delivery(store, lake, NOW, "x"), two = add_delivery(store, lake, NOW, "y");
+    struct seen left = { 0 };
+    struct sink sink;
+
+    add_delivery(store, lake, NOW, "z");
+    ok(in_transaction(store, store->outbox_delivered(store, one, NOW + 1)));
+    ok(in_transaction(store, store->outbox_delivered(store, two, NOW + 2)));
+    ok(in_transaction(store, store->outbox_expire(store, NOW + 1, 10, &deleted)));
+    assert_int_equal(deleted, 0);
+    ok(in_transaction(store, store->outbox_expire(store, NOW + 1000, 1, &deleted)));
+    assert_int_equal(deleted, 1);
+    ok(in_transaction(store, store->outbox_expire(store, NOW + 1000, 10, &deleted)));
+    assert_int_equal(deleted, 1);
+    ok(store->outbox_each(store, 0, everything, see_outbox_row, &left));
+    assert_int_equal(left.count, 1);
+    ok(store->sink_by_id(store, lake, &sink));
+    assert_int_equal(sink.waiting, 1);
+}
+
+static void a_full_outbox_takes_no_more_until_one_is_delivered(void **state)
+{
+    struct store *store = *state;
+    int64_t lake = add_sink(store, add_tenant(store, "a"), "lake"), first = add_delivery(store, lake, NOW, "x");
+    struct outbox_row row = { .sink_id = lake, .tenant_id = 1, .kind = "rows", .idempotency = "k" };
+    struct sink sink;
+    int r = 0;
+
+    ok(store->begin(store));
+    for (int i = 1; i < OUTBOX_PER_SINK_MAX && r == 0; i++)
+        r = store->outbox_insert(store, &row, bytes_of_text("y"));
+    ok(r);
+    assert_int_equal(store->outbox_insert(store, &row, bytes_of_text("y")), REFUSED_BUSY);
+    ok(store->outbox_delivered(store, first, NOW));
+    ok(store->outbox_insert(store, &row, bytes_of_text("y")));
+    ok(store->sink_by_id(store, lake, &sink));
+    assert_int_equal(sink.waiting, OUTBOX_PER_SINK_MAX);
+    store->rollback(store);
+}
+
 static int check_delivered(void *context, const struct outbox_row *row)
 {
     *(int64_t *)context = row->delivered_ms;
@@ -163,6 +206,8 @@ int contract_export(void)
         CONTRACT_TEST(a_deleted_sink_takes_its_deliveries_along_and_says_how_many),
         CONTRACT_TEST(each_sink_gives_its_oldest_waiting_row_where_it_is_due),
         CONTRACT_TEST(a_delivery_is_tried_until_acknowledged_and_once_only),
+        CONTRACT_TEST(acknowledged_deliveries_are_forgotten_after_a_time_and_waiting_ones_never),
+        CONTRACT_TEST(a_full_outbox_takes_no_more_until_one_is_delivered),
         CONTRACT_TEST(deliveries_stay_on_record_and_survive_a_reopening),
     };
 

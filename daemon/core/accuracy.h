@@ -1,0 +1,31 @@
+/* accuracy.h - how much noise an answer needs, and how far off it may be: rationals and integers only (I5, I6). */
+#ifndef TINYPART_CORE_ACCURACY_H
+#define TINYPART_CORE_ACCURACY_H
+
+#include <stdint.h>
+
+/* Of the discrete Laplace distribution: num/den, both >= 1. */
+struct noise_scale {
+    uint64_t num, den;
+};
+
+/* The scale that makes a query of this sensitivity cost ueps micro-epsilon: sensitivity * 10^6 / ueps, in lowest terms.
+ * Where num would pass most, the next larger fraction that fits is given: never less noise than was paid for.
+ * 0, or -ERANGE when even the whole number does not fit. */
+int noise_scale_of(int64_t sensitivity, int64_t ueps, uint64_t most, struct noise_scale *out);
+
+/* Half widths a such that noise of this scale stays within -a .. a with probability at least 95 % or 97.5 %. -ERANGE
+ * when it passes int64. */
+int noise_half_width_95(struct noise_scale scale, int64_t *out);
+int noise_half_width_975(struct noise_scale scale, int64_t *out);
+
+/* value * factor / divisor, rounded half to even (divisor > 0). -ERANGE when it passes int64. */
+int scaled_ratio(int64_t value, int64_t factor, int64_t divisor, int64_t *out);
+/* The same, rounded towards minus or plus infinity, for the two ends of an interval. */
+int scaled_ratio_down(int64_t value, int64_t factor, int64_t divisor, int64_t *out);
+int scaled_ratio_up(int64_t value, int64_t factor, int64_t divisor, int64_t *out);
+
+/* Decimal digits of a power of ten: 100 has 2. -1 for anything else, or beyond 10^6. */
+int digits_of_scale(int64_t scale);
+
+#endif

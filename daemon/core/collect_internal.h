@@ -1,0 +1,60 @@
+/* collect_internal.h - one pack of telemetry on its way in, between collect.c and collect_*.c. */
+#ifndef TINYPART_CORE_COLLECT_INTERNAL_H
+#define TINYPART_CORE_COLLECT_INTERNAL_H
+
+#include "daemon/core/collect.h"
+#include "daemon/core/ports/store.h"
+#include "device_proto/policy_doc.h"
+
+/* What holds for one sensor of the pack. */
+struct rule {
+    char sensor[NAME_SIZE];
+    bool has_policy;
+    struct policy policy;         /* the version that its readings are kept under */
+    struct noise_policy document; /* its signed form; views into policy.document */
+};
+
+struct kept {
+    unsigned rule; /* index */
+    int64_t value; /* scaled */
+    int64_t time_ms;
+};
+
+/* A tenant that a live grant gives some of the pack's sensors. */
+struct taker {
+    int64_t tenant_id;
+    uint64_t rules; /* one bit a rule */
+    int64_t ueps;   /* what its rows cost */
+    bool has_sinks;
+};
+
+struct pack {
+    const struct telemetry *telemetry;
+    struct device device;
+    struct profile profile;
+    int64_t now_ms; /* the ledger's */
+    int64_t epoch;
+    enum counter counter; /* what a refusal counts as */
+    struct kept kept[RECORDS_PER_PACK_MAX];
+    unsigned kept_count;
+    struct rule rules[RECORDS_PER_PACK_MAX];
+    unsigned rule_count;
+    struct taker takers[TENANTS_MAX];
+    unsigned taker_count;
+};
+
+/* Whether a posting peer may speak for a device, and how its host compares with the address it registered. */
+bool peer_is_host_of(const char *peer, const char *address);
+
+/* Records into readings: names, policies, units, numbers, times. Those of sensors without a policy are left out. */
+int pack_read(struct core *core, struct pack *pack, struct why *why);
+/* Who may have them; readings that nobody may have are left out. */
+int pack_takers(struct core *core, struct pack *pack, struct why *why);
+/* Leaves out the readings that no taker is left for; says how many those were. */
+unsigned pack_drop_untaken(struct pack *pack);
+/* Of readings noised on board: takers that cannot pay or have no room are left out, then what nobody is left for. */
+int pack_payers(struct core *core, struct pack *pack, struct why *why);
+/* Stores readings, and charges and queues those noised on board. */
+int pack_store(struct core *core, struct pack *pack, struct why *why);
+
+#endif

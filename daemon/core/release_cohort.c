@@ -1,0 +1,94 @@
+/* release_cohort.c - who is asked, and what they said.
+ *
+ * The cohort follows from labels, selector and grants. A device without one reading is in it and pays like the others:
+ * otherwise the charge itself would tell who has data. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/core/release_internal.h"
+
+#define CAPACITY_FIRST 256
+
+static int cohort_add(void *context, const struct device *device)
+{
+    struct asked *asked = context;
+
+    if (asked->device_count == COHORT_MAX)
+        return REFUSED_TOO_LARGE;
+    if (asked->device_count == asked->device_capacity) {
+        int64_t capacity = asked->device_capacity == 0 ? CAPACITY_FIRST : asked->device_capacity * 2;
+        int64_t *grown = realloc(asked->devices, (size_t)capacity * sizeof(*grown));
+        if (grown == NULL)
+            return -ENOMEM;
+        asked->devices = grown;
+        asked->device_capacity = capacity;
+    }
+    asked->devices[asked->device_count++] = device->id;
+    return 0;
+}
+
+void asked_deinit(struct asked *asked)
+{
+    free(asked->devices);
+    asked->devices = NULL;
+}
+
+int64_t asked_epochs(const struct asked *asked)
+{
+    return asked->last_epoch - asked->first_epoch + 1;
+}
+
+int asked_cohort(struct core *core, struct asked *asked, struct why *why)
+{
+    struct cohort_query query = {
+        .tenant_id = asked->tenant.id,
+        .selector = asked->selector,
+        .sensor = asked->policy.sensor,
+        .slot = -1,
+    };
+    int64_t units;
+
+    int r = device_cohort(core, &query, cohort_add, asked, why);
+    if (r < 0 || (r > 0 && r != REFUSED_TOO_LARGE))
+        return r;
+    if (r == REFUSED_TOO_LARGE || __builtin_mul_overflow(asked->device_count, asked_epochs(asked), &units) ||
+        units > COHORT_MAX)
+        return refuse(why, REFUSED_TOO_LARGE, "selector", "ask for fewer devices or a shorter window",
+                      "a release touches at most %d devices times epochs", COHORT_MAX);
+    if (asked->device_count == 0)
+        return refuse(why, REFUSED_UNKNOWN, "selector", "see tinypartctl grant list and device list",
+                      "no device with these labels is granted to tenant %s for sensor %s", asked->tenant.name,
+                      asked->policy.sensor);
+    return 0;
+}
+
+int cohort_totals(struct core *core, const struct asked *asked, struct totals *out)
+{
+    struct aggregate_query query = {
+        .tenant_id = asked->tenant.id,
+        .sensor = asked->policy.sensor,
+        .from_ms = asked->from_ms,
+        .to_ms = asked->to_ms,
+        .contributions = asked->policy.contributions,
+        .lower = asked->policy.lower,
+        .upper = asked->policy.upper,
+        .scale = asked->policy.scale,
+    };
+    struct totals totals = { 0 };
+    struct aggregate part;
+
+    for (int64_t i = 0; i < asked->device_count; i++) {
+        for (int64_t epoch = asked->first_epoch; epoch <= asked->last_epoch; epoch++) {
+            query.device_id = asked->devices[i];
+            query.epoch = epoch;
+            int r = core->store->reading_aggregate(core->store, &query, &part);
+            if (r != 0)
+                return r;
+            if (__builtin_add_overflow(totals.count, part.count, &totals.count) ||
+                __builtin_add_overflow(totals.sum, part.sum, &totals.sum))
+                return -EOVERFLOW; /* policies make it impossible */
+        }
+    }
+    *out = totals;
+    return 0;
+}
