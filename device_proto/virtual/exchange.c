@@ -69,7 +69,7 @@ static void finish(struct device *device, struct exchange *exchange, enum exchan
     exchange->done(device, exchange, end, message);
 }
 
-static bool belongs(const struct exchange *exchange, const struct coap_message *message)
+static bool belongs(const struct kind *kind, const struct exchange *exchange, const struct coap_message *message)
 {
     bool reply = message->type == COAP_MSG_ACK || message->type == COAP_MSG_RST;
 
@@ -77,6 +77,8 @@ static bool belongs(const struct exchange *exchange, const struct coap_message *
         return false;
     if (message->code == COAP_MSG_EMPTY)
         return reply;
+    if (reply && kind_has(kind, KIND_EMPTY_ACK_IS_BODY))
+        return true; /* the same kind looks at the message id of an ACK only */
     return bytes_equal(message->token, bytes_view(exchange->token, exchange->token_size));
 }
 
@@ -94,7 +96,7 @@ bool exchange_receive(struct device *device, struct exchange *exchange, int chan
     const struct kind *kind = device->fleet->kind;
 
     if (!exchange_busy(exchange) || exchange->channel != channel || !endpoint_equal(&exchange->to, from) ||
-        !belongs(exchange, message))
+        !belongs(kind, exchange, message))
         return false;
     if (message->type == COAP_MSG_RST) {
         finish(device, exchange, EXCHANGE_RESET, NULL);
