@@ -11,17 +11,13 @@ static uint32_t first_timeout(struct device *device)
 {
     const struct kind *kind = device->fleet->kind;
 
-    if (kind->send_at_ms != NULL)
-        return 0;
     return kind->timeout_least_ms + dice_below(&device->dice, kind->timeout_most_ms - kind->timeout_least_ms);
 }
 
 static void transmit(struct device *device, struct exchange *exchange)
 {
-    const struct kind *kind = device->fleet->kind;
-
     exchange->sent++;
-    exchange->due_ms = exchange->started_ms + kind_send_at(kind, exchange->timeout_ms, exchange->sent);
+    exchange->due_ms = exchange->started_ms + kind_send_at(exchange->timeout_ms, exchange->sent);
     faults_send(device, exchange->channel, &exchange->to, bytes_view(exchange->datagram, exchange->size));
 }
 

@@ -1,9 +1,6 @@
 /* kind.c - the three profiles. */
 #include "device_proto/virtual/kind.h"
 
-/* As seen on the wire of the build with TinyPART's containers. */
-static const uint32_t tinypart_riot_sends[] = { 0, 2500, 6000, 11300, 32000 };
-
 static const struct kind kinds[] = {
     {
         .name = "riot-tinypart",
@@ -24,7 +21,8 @@ static const struct kind kinds[] = {
         .exec_prefix = "bpf/exec/",
         .lifetime_s = 60,
         .sends = 4,
-        .send_at_ms = tinypart_riot_sends,
+        .timeout_least_ms = 2000,
+        .timeout_most_ms = 3000,
     },
     {
         .name = "riot-mainline",
@@ -43,7 +41,7 @@ static const struct kind kinds[] = {
         .lifetime_s = 60,
         .sends = 5,
         .timeout_least_ms = 2000,
-        .timeout_most_ms = 2600,
+        .timeout_most_ms = 3000,
         .separate_timeout_ms = 10000,
     },
     {
@@ -82,9 +80,7 @@ const struct kind *kind_find(const char *name)
     return NULL;
 }
 
-int64_t kind_send_at(const struct kind *kind, uint32_t timeout_ms, unsigned n)
+int64_t kind_send_at(uint32_t timeout_ms, unsigned n)
 {
-    if (kind->send_at_ms != NULL)
-        return kind->send_at_ms[n];
     return (int64_t)timeout_ms * ((1 << n) - 1); /* 0, 1, 3, 7 ... times the first timeout */
 }

@@ -44,8 +44,7 @@ struct kind {
     const char *exec_prefix;
     uint32_t lifetime_s;          /* of a registration */
     unsigned sends;               /* transmissions of a confirmable request */
-    const uint32_t *send_at_ms;   /* fixed times, sends + 1 of them (the last: give up); NULL: exponential */
-    uint32_t timeout_least_ms;    /* exponential: first timeout drawn from least..most */
+    uint32_t timeout_least_ms;    /* the first timeout is drawn from least..most and doubles each time */
     uint32_t timeout_most_ms;     /* exclusive */
     uint32_t separate_timeout_ms; /* after an empty ACK */
 };
@@ -62,6 +61,6 @@ static inline bool kind_has(const struct kind *kind, enum kind_habit habit)
 
 /* When transmission n (from 0) is due, in ms after the first; n == sends: when to give up. timeout_ms is the first
  * timeout drawn. */
-int64_t kind_send_at(const struct kind *kind, uint32_t timeout_ms, unsigned n);
+int64_t kind_send_at(uint32_t timeout_ms, unsigned n);
 
 #endif

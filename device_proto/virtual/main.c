@@ -17,13 +17,18 @@
 
 enum { EXIT_NOT_INSTALLED = 1, EXIT_USAGE = 2, EXIT_FAILED = 3, SPREAD_MS_PER_DEVICE = 2, SPREAD_MS_MOST = 30000 };
 
+struct outcome {
+    bool installed;
+    bool finished;
+};
+
 struct program {
     struct options options;
     struct fleet fleet;
     struct loop *loop;
     struct run *run;
-    uint8_t *outcomes; /* --once: an enum event a device; 0: none yet */
-    unsigned outcome_count;
+    struct outcome *outcomes; /* --once: one a device */
+    unsigned finished_count;
     unsigned installed_count;
 };
 
@@ -70,29 +75,30 @@ static void print_event(const struct program *program, const struct device *devi
     fflush(stdout);
 }
 
-static bool is_outcome(enum event event)
+/* With reports, an update is over when its report is. */
+static bool finishes(const struct program *program, enum event event)
 {
-    return event == EVENT_INSTALLED || event == EVENT_REFUSED || event == EVENT_FETCH_FAILED;
+    if (event == EVENT_FETCH_FAILED)
+        return true;
+    if (kind_has(program->options.kind, KIND_TINYPART))
+        return event == EVENT_REPORT_TAKEN || event == EVENT_REPORT_LOST;
+    return event == EVENT_INSTALLED || event == EVENT_REFUSED;
 }
 
 static void count_outcome(struct program *program, const struct device *device, enum event event)
 {
-    if (program->outcomes[device->index] == 0)
-        program->outcome_count++;
-    else if (program->outcomes[device->index] == EVENT_INSTALLED)
-        return;
-    program->outcomes[device->index] = (uint8_t)event;
-    program->installed_count += event == EVENT_INSTALLED;
-}
+    struct outcome *outcome = &program->outcomes[device->index];
 
-/* With reports, an update is over when its report is. */
-static bool is_finished(const struct program *program, enum event event)
-{
-    if (program->outcome_count < program->options.count)
-        return false;
-    if (!kind_has(program->options.kind, KIND_TINYPART))
-        return true;
-    return event == EVENT_REPORT_TAKEN || event == EVENT_REPORT_LOST || event == EVENT_FETCH_FAILED;
+    if (event == EVENT_INSTALLED && !outcome->installed) {
+        outcome->installed = true;
+        program->installed_count++;
+    }
+    if (finishes(program, event) && !outcome->finished) {
+        outcome->finished = true;
+        program->finished_count++;
+    }
+    if (program->finished_count == program->options.count)
+        loop_stop(program->loop);
 }
 
 static void on_event(void *context, const struct device *device, enum event event, const char *text)
@@ -103,12 +109,8 @@ static void on_event(void *context, const struct device *device, enum event even
 
     if (loud || program->options.verbose > 1 || (program->options.verbose == 1 && !chatter))
         print_event(program, device, event, text);
-    if (!program->options.once)
-        return;
-    if (is_outcome(event))
+    if (program->options.once)
         count_outcome(program, device, event);
-    if (is_finished(program, event))
-        loop_stop(program->loop);
 }
 
 static void print_stats(const struct program *program)
@@ -268,7 +270,7 @@ static int print_keys(struct program *program)
 
 static int run_devices(struct program *program, struct why *why)
 {
-    program->outcomes = calloc(program->options.count, 1);
+    program->outcomes = calloc(program->options.count, sizeof(*program->outcomes));
     int r = program->outcomes == NULL ? -ENOMEM : loop_new(&program->loop);
     if (r == 0)
         r = watch_signals(program);

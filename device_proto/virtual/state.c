@@ -1,4 +1,5 @@
-/* state.c - files written to a temporary name, synced, renamed, and the directory synced. */
+/* state.c - files written to a temporary name, synced, renamed. One sync of the directory makes "state" and the images
+ * that it refers to durable; a report whose name a power cut took away is one that nobody heard, no more. */
 #include "device_proto/virtual/state.h"
 
 #include <errno.h>
@@ -63,6 +64,7 @@ static int sync_directory(const struct device *device)
     return fd < 0 || fsync(fd) != 0 ? -errno : 0;
 }
 
+/* The name is durable once the directory is synced: by state_save, for what "state" refers to. */
 static int replace_file(const struct device *device, const char *file, struct bytes content)
 {
     char path[PATH_MAX_HERE], temporary[PATH_MAX_HERE];
@@ -76,9 +78,7 @@ static int replace_file(const struct device *device, const char *file, struct by
     if (fd < 0)
         return -errno;
     r = write_whole(fd, content);
-    if (r == 0 && rename(temporary, path) != 0)
-        r = -errno;
-    return r == 0 ? sync_directory(device) : r;
+    return r == 0 && rename(temporary, path) != 0 ? -errno : r;
 }
 
 /* 0, -ENOENT, -E2BIG or another fault. */
@@ -162,6 +162,8 @@ int state_save(struct device *device)
     int r = cbor_writer_finish(&writer, &size) != 0 ? -EMSGSIZE : 0;
     if (r == 0)
         r = replace_file(device, "state", bytes_view(content, size));
+    if (r == 0)
+        r = sync_directory(device);
     if (r != 0)
         device_event(device, EVENT_FAULT, "the state could not be saved: %s", strerror(-r));
     return r;
