@@ -94,7 +94,7 @@ static int add_device(void *context, const struct device *device)
 
 static int read_state(const struct request *request, enum device_state *out, struct why *why)
 {
-    const char *text = request_query(request, "state");
+    const char *text = target_query(request, "state");
 
     *out = 0;
     if (text == NULL)
@@ -114,7 +114,7 @@ int devices_list(struct request *request, struct why *why)
     if (r == 0)
         r = listing_begin(&listing, request, why);
     if (r == 0)
-        r = device_list(request->core, &request->caller, request_query(request, "selector"), state, listing.page,
+        r = device_list(request->core, &request->caller, target_query(request, "selector"), state, listing.page,
                         add_device, &listing, why);
     return r != 0 ? r : listing_end(&listing);
 }

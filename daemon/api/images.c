@@ -34,7 +34,7 @@ int images_push(struct request *request, struct why *why)
 {
     struct image image;
 
-    int r = image_admit(request->core, &request->caller, request_query(request, "tenant"), buffer_view(&request->raw),
+    int r = image_admit(request->core, &request->caller, target_query(request, "tenant"), buffer_view(&request->raw),
                         &image, why);
     if (r != 0)
         return r;
@@ -47,7 +47,7 @@ int images_get(struct request *request, struct why *why)
 {
     struct image image;
 
-    int r = image_get(request->core, &request->caller, request_query(request, "tenant"), request->path[0],
+    int r = image_get(request->core, &request->caller, target_query(request, "tenant"), request->path[0],
                       request->path[1], &image, why);
     return r != 0 ? r : reply_json(&request->reply, 200, image_json(&image));
 }

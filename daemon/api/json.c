@@ -173,7 +173,7 @@ struct location_text location_part(const char *name)
 static int read_number(const struct request *request, const char *name, int64_t least, int64_t most, int64_t *out,
                        struct why *why)
 {
-    const char *text = request_query(request, name);
+    const char *text = target_query(request, name);
 
     if (text == NULL || integer_parse(text, least, most, out) == 0)
         return 0;

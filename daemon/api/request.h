@@ -53,7 +53,7 @@ struct request {
 int target_split(struct request *request, const char *target, struct why *why);
 
 /* NULL: not given. */
-const char *request_query(const struct request *request, const char *name);
+const char *target_query(const struct request *request, const char *name);
 /* The path's {id} at that place; REFUSED_UNKNOWN when it is no number. */
 int request_id(const struct request *request, size_t capture, int64_t *out, struct why *why);
 

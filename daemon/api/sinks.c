@@ -56,14 +56,14 @@ int sinks_get(struct request *request, struct why *why)
 {
     struct sink sink;
 
-    int r = sink_get(request->core, &request->caller, request_query(request, "tenant"), request->path[0], &sink, why);
+    int r = sink_get(request->core, &request->caller, target_query(request, "tenant"), request->path[0], &sink, why);
     return r != 0 ? r : reply_json(&request->reply, 200, sink_json(&sink));
 }
 
 int sinks_delete(struct request *request, struct why *why)
 {
     request->reply.status = 204;
-    return sink_delete(request->core, &request->caller, request_query(request, "tenant"), request->path[0], why);
+    return sink_delete(request->core, &request->caller, target_query(request, "tenant"), request->path[0], why);
 }
 
 static json_t *export_json(const struct outbox_row *row)

@@ -71,7 +71,7 @@ static int split_query(struct request *request, char *query, struct why *why)
             r = decode(value, true, why);
         if (r != 0)
             return r;
-        if (request_query(request, pair) != NULL)
+        if (target_query(request, pair) != NULL)
             return refuse(why, REFUSED_INVALID, pair, "give it once", "the query parameter %s is given twice", pair);
         if (request->query_count == QUERY_MAX)
             return refuse_target(why, "has more query parameters than any route knows");
@@ -103,7 +103,7 @@ int target_split(struct request *request, const char *target, struct why *why)
     return r != 0 || query == NULL ? r : split_query(request, query, why);
 }
 
-const char *request_query(const struct request *request, const char *name)
+const char *target_query(const struct request *request, const char *name)
 {
     for (size_t i = 0; i < request->query_count; i++)
         if (strcmp(request->query[i].name, name) == 0)

@@ -78,7 +78,7 @@ static int release_answer(struct core *core, const struct asked *asked, struct n
     if (r == 0)
         r = noise_add(core, &totals, sum, count);
     if (r == 0)
-        r = answer_write(asked, out->id, sum, count, out->answer, sizeof(out->answer), &out->answer_size);
+        r = release_answer_write(asked, out->id, sum, count, out->answer, sizeof(out->answer), &out->answer_size);
     if (r == 0)
         r = core->store->release_answer(core->store, out->id, out->answer, out->answer_size);
     return r;

@@ -224,8 +224,8 @@ static void put_privacy(struct buffer *out, const struct asked *asked, const str
     buffer_text(out, "]}}");
 }
 
-int answer_write(const struct asked *asked, int64_t release_id, const struct noised *sum, const struct noised *count,
-                 char *out, size_t capacity, size_t *out_size)
+int release_answer_write(const struct asked *asked, int64_t release_id, const struct noised *sum,
+                         const struct noised *count, char *out, size_t capacity, size_t *out_size)
 {
     int digits = digits_of_scale(asked->policy.scale);
     struct buffer buffer;

@@ -70,8 +70,8 @@ int asked_standing(struct core *core, const struct asked *asked, struct release_
 /* release_answer.c: how much noise, and the document that leaves. */
 int asked_noise(const struct asked *asked, struct noised *out_sum, struct noised *out_count, struct why *why);
 int noise_add(struct core *core, const struct totals *totals, struct noised *sum, struct noised *count);
-int answer_write(const struct asked *asked, int64_t release_id, const struct noised *sum, const struct noised *count,
-                 char *out, size_t capacity, size_t *out_size);
+int release_answer_write(const struct asked *asked, int64_t release_id, const struct noised *sum,
+                         const struct noised *count, char *out, size_t capacity, size_t *out_size);
 /* Half width of the 95 % interval, as far as it can be told beforehand. */
 void plan_error(const struct asked *asked, const struct noised *sum, const struct noised *count,
                 struct release_plan *plan);
