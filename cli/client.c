@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/output.h"
 #include "daemon/base/buffer.h"
 #include "daemon/base/refusal.h"
 
-enum { REPLY_MAX = 64 << 20, PAGE = 1000, TIMEOUT_MS = 150000, CONNECT_TIMEOUT_MS = 10000 };
+enum { REPLY_MAX = 64 << 20, PAGE = 1000, TIMEOUT_MS = 150000, CONNECT_TIMEOUT_MS = 10000, TOKEN_MAX = 200 };
 
 struct client {
     CURL *easy;
@@ -29,6 +30,11 @@ int client_new(const struct client_settings *settings, struct client **out)
         return EXIT_FAULT;
     }
     client->settings = *settings;
+    if (settings->token != NULL && (strlen(settings->token) > TOKEN_MAX || strpbrk(settings->token, "\r\n ") != NULL)) {
+        fprintf(stderr, "tinypartctl: a bearer token is one word of at most %d characters\n", TOKEN_MAX);
+        client_free(client);
+        return EXIT_USAGE;
+    }
     snprintf(client->base, sizeof(client->base), "%s", settings->url != NULL ? settings->url : "http://tinypart");
     for (size_t end = strlen(client->base); end > 0 && client->base[end - 1] == '/'; end--)
         client->base[end - 1] = '\0';
@@ -73,6 +79,8 @@ struct path path_of(const char *format, ...)
         } else if (used + 1 < sizeof(path.text)) {
             path.text[used] = *at;
             path.text[used + 1] = '\0';
+        } else {
+            path.fault = -1; /* a path that lost its end would name something else */
         }
     }
     va_end(arguments);
@@ -99,8 +107,17 @@ static size_t collect(char *data, size_t size, size_t count, void *context)
     return reply->fault != 0 ? 0 : size * count;
 }
 
-static int unreachable(const struct client *client, CURLcode result, const char *error)
+/* Why no reply came: of the command line, of this side, or (mostly) of the way to the daemon. */
+static int no_reply(const struct client *client, CURLcode result, const char *error)
 {
+    if (result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL) {
+        fprintf(stderr, "tinypartctl: %s is no URL of the daemon: write https://HOST:PORT\n", client->base);
+        return EXIT_USAGE;
+    }
+    if (result == CURLE_WRITE_ERROR) {
+        fprintf(stderr, "tinypartctl: the daemon's reply is larger than %d MiB\n", REPLY_MAX >> 20);
+        return EXIT_FAULT;
+    }
     if (client->settings.url != NULL)
         fprintf(stderr, "tinypartctl: %s cannot be reached: %s\n", client->base,
                 error[0] != '\0' ? error : curl_easy_strerror(result));
@@ -124,10 +141,10 @@ static struct curl_slist *headers_of(const struct client *client, const struct e
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
     char line[128];
 
-    if (exchange->type != NULL) {
-        snprintf(line, sizeof(line), "Content-Type: %s", exchange->type);
-        headers = curl_slist_append(headers, line);
-    }
+    /* Without a type the header is taken away: libcurl would call an empty POST a form. */
+    snprintf(line, sizeof(line), "Content-Type:%s%s", exchange->type != NULL ? " " : "",
+             exchange->type != NULL ? exchange->type : "");
+    headers = curl_slist_append(headers, line);
     if (client->token[0] != '\0')
         headers = curl_slist_append(headers, client->token);
     return headers;
@@ -140,6 +157,7 @@ static void prepare(struct client *client, const struct exchange *exchange, stru
 
     curl_easy_reset(easy);
     curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* a device called ".." is a name, no way up */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
@@ -160,7 +178,7 @@ static void prepare(struct client *client, const struct exchange *exchange, stru
         curl_easy_setopt(easy, CURLOPT_CAINFO, client->settings.ca_file);
 }
 
-/* EXIT_DONE with any HTTP status and the reply's bytes, or EXIT_UNREACHABLE. */
+/* EXIT_DONE with any HTTP status and the reply's bytes; else what no_reply() says. */
 static int perform(struct client *client, const struct exchange *exchange, struct buffer *reply, long *out_status)
 {
     char url[sizeof(client->base) + sizeof(exchange->path->text)];
@@ -176,9 +194,17 @@ static int perform(struct client *client, const struct exchange *exchange, struc
     CURLcode result = curl_easy_perform(client->easy);
     curl_slist_free_all(headers);
     if (result != CURLE_OK)
-        return unreachable(client, result, error);
+        return no_reply(client, result, error);
     curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, out_status);
     return EXIT_DONE;
+}
+
+/* A problem may quote what a device or a tenant sent. */
+static void print_line(const char *begin, const char *text)
+{
+    fputs(begin, stderr);
+    output_text(stderr, text, false);
+    fputc('\n', stderr);
 }
 
 void problem_print(const json_t *problem)
@@ -188,14 +214,13 @@ void problem_print(const json_t *problem)
     const char *where = json_string_value(json_object_get(problem, "where"));
     const char *todo = json_string_value(json_object_get(problem, "todo"));
 
-    fprintf(stderr, "tinypartctl: refused: %s\n",
-            what != NULL    ? what
-            : title != NULL ? title
-                            : "the daemon gave no reason");
+    if (what == NULL)
+        what = title != NULL ? title : "the daemon gave no reason";
+    print_line("tinypartctl: refused: ", what);
     if (where != NULL && where[0] != '\0')
-        fprintf(stderr, "  at:  %s\n", where);
+        print_line("  at:  ", where);
     if (todo != NULL && todo[0] != '\0')
-        fprintf(stderr, "  try: %s\n", todo);
+        print_line("  try: ", todo);
 }
 
 void why_print(const struct why *why)
@@ -296,7 +321,12 @@ int client_list(struct client *client, const struct path *path, size_t limit, js
             json_decref(items);
             return r;
         }
-        json_array_extend(items, json_object_get(reply, "items"));
+        if (json_array_extend(items, json_object_get(reply, "items")) != 0) {
+            fputs("tinypartctl: the daemon's reply is no list\n", stderr);
+            json_decref(reply);
+            json_decref(items);
+            return EXIT_FAULT;
+        }
         const json_t *next = json_object_get(reply, "next");
         snprintf(after, sizeof(after), "%lld", json_is_integer(next) ? (long long)json_integer_value(next) : -1LL);
         json_decref(reply);

@@ -142,8 +142,9 @@ static int run(struct call *call)
 
     int r = client_json(call->client, "POST", &path, NULL, &answer);
     if (r == EXIT_DONE) {
-        const char *text = json_string_value(json_object_get(answer, "answer"));
-        call->output->done(call->output, "%s", text != NULL ? text : "");
+        char text[1024]; /* of a device: without its control characters, newlines too */
+        output_value(answer, "answer", text, sizeof(text));
+        call->output->done(call->output, "%s", text);
         if (call->output->is_json)
             call->output->object(call->output, answer, NULL);
         else if (json_is_true(json_object_get(answer, "looks_like_fault")))

@@ -1,7 +1,10 @@
 /* cmd_export.c - sinks, deliveries, and the audit record. */
 #include "cli/common.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+enum { HEADER_MAX = 1023 };
 
 static const struct column sink_columns[] = {
     { "SINK", "name", false },     { "TENANT", "tenant", false },  { "KIND", "kind", false },
@@ -22,6 +25,27 @@ static const struct column audit_columns[] = {
     { "TO", "subject", false },    { "DETAIL", "detail", false }, { NULL, NULL, false },
 };
 
+/* From a file: what stands on a command line, everyone on the machine may read. */
+static int put_authorization(const struct call *call, json_t *config)
+{
+    const char *file = call_option(call, "authorization-file");
+    uint8_t *text = NULL;
+    size_t size = 0;
+
+    if (file == NULL)
+        return EXIT_DONE;
+    int r = common_read(file, HEADER_MAX, &text, &size);
+    if (r != EXIT_DONE)
+        return r;
+    const uint8_t *end = memchr(text, '\n', size);
+    json_t *value = json_stringn((const char *)text, end == NULL ? size : (size_t)(end - text));
+    free(text);
+    if (value == NULL)
+        return call_usage(call, "%s holds no text", file);
+    json_object_set_new(config, "authorization", value);
+    return EXIT_DONE;
+}
+
 static int sink_create(struct call *call)
 {
     struct path path = path_of("/v1/sinks");
@@ -32,7 +56,11 @@ static int sink_create(struct call *call)
     common_put(call, body, "kind", "kind");
     common_put(call, config, "url", "url");
     common_put(call, config, "ca-file", "ca_file");
-    common_put(call, config, "authorization", "authorization");
+    int r = put_authorization(call, config);
+    if (r != EXIT_DONE) {
+        json_decref(body);
+        return r;
+    }
     return common_do(call, "POST", &path, body, "sink %s is ready: releases and noised rows go there",
                      call->arguments[0]);
 }
@@ -94,7 +122,7 @@ static const struct option_row create_options[] = {
     { "tenant", 0, "T", false, "whose data goes there (a tenant's own token knows)" },
     { "kind", 0, "KIND", true, "file or http" },
     { "url", 0, "URL", false, "http: where to post" },
-    { "authorization", 0, "TEXT", false, "http: value of the Authorization header" },
+    { "authorization-file", 0, "FILE", false, "http: its first line is the Authorization header, as: Bearer abc" },
     { "ca-file", 0, "PEM", false, "http: certificates to believe; else the system's" },
     { 0 },
 };

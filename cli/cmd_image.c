@@ -154,8 +154,8 @@ static int push(struct call *call)
     if (r == EXIT_DONE && call->output->is_json)
         call->output->object(call->output, image, NULL);
     else if (r == EXIT_DONE)
-        call->output->done(call->output, "%s:%s is admitted", json_string_value(json_object_get(image, "name")),
-                           json_string_value(json_object_get(image, "version")));
+        call->output->done(call->output, "%s:%s is admitted", common_text(image, "name"),
+                           common_text(image, "version"));
     json_decref(image);
     free(bundle);
     return r;

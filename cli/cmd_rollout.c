@@ -159,7 +159,7 @@ static int watch(struct call *call, json_int_t id)
         else if (!ended)
             call->output->done(call->output,
                                "rollout %lld is still %s; watch on with: tinypartctl rollout status %lld --watch",
-                               (long long)id, json_string_value(json_object_get(rollout, "state")), (long long)id);
+                               (long long)id, common_text(rollout, "state"), (long long)id);
         else
             call->output->done(call->output, "rollout %lld is over: %lld of %lld devices have the image", (long long)id,
                                (long long)standing.good, (long long)standing.all);
@@ -257,9 +257,8 @@ static int status(struct call *call)
         call->output->object(call->output, rollout, NULL);
     } else if (r == EXIT_DONE) {
         struct standing standing = standing_of(rollout);
-        call->output->done(call->output, "%s: %lld of %lld over (%s)",
-                           json_string_value(json_object_get(rollout, "state")), (long long)standing.over,
-                           (long long)standing.all, standing.words);
+        call->output->done(call->output, "%s: %lld of %lld over (%s)", common_text(rollout, "state"),
+                           (long long)standing.over, (long long)standing.all, standing.words);
         r = show_rest(call, (json_int_t)id);
     }
     json_decref(rollout);

@@ -2,28 +2,33 @@
 #include "cli/common.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/base/refusal.h"
 #include "daemon/base/text.h"
 #include "daemon/crypto_openssl/crypto_openssl.h"
+
+enum { PATH_SIZE_MAX = 1024 };
 
 static int version(struct call *call)
 {
     struct path path = path_of("/v1/version");
     json_t *about = NULL;
 
-    /* The daemon's half is shown where there is one; without it the client's own version still is. */
+    /* The client's own version is shown even where no daemon answers; the exit code then says so. */
     call->output->done(call->output, "tinypartctl %s", TINYPART_VERSION);
     int r = client_json(call->client, "GET", &path, NULL, &about);
-    if (r != EXIT_DONE)
-        return r;
     if (call->output->is_json) {
+        if (about == NULL)
+            about = json_object();
         json_object_set_new(about, "client_version", json_string(TINYPART_VERSION));
         call->output->object(call->output, about, NULL);
-    } else {
+    } else if (r == EXIT_DONE) {
         size_t index;
         json_t *feature;
-        call->output->done(call->output, "tinypartd   %s", json_string_value(json_object_get(about, "version")));
+        char text[64];
+        output_value(about, "version", text, sizeof(text));
+        call->output->done(call->output, "tinypartd   %s", text);
         call->output->object(call->output, json_object_get(about, "libraries"), NULL);
         json_array_foreach(json_object_get(about, "features"), index, feature)
         {
@@ -36,7 +41,7 @@ static int version(struct call *call)
         }
     }
     json_decref(about);
-    return EXIT_DONE;
+    return r;
 }
 
 /* The header that RIOT's builds make of a key: one line to paste. */
@@ -90,21 +95,32 @@ static int status(struct call *call)
     return EXIT_DONE;
 }
 
-static int write_public(const struct crypto_key *key, const char *path)
+/* "acme.pem" has its public half in "acme.pub.pem". That file may be all that is left of a key pair whose private half
+ * was moved away, so it is no more overwritten than a private key. */
+static int public_name(const char *path, char out[PATH_SIZE_MAX], struct why *why)
 {
-    char pem[PUBLIC_PEM_SIZE];
-    char name[1024];
-    struct proto_signer signer;
     size_t stem = strlen(path);
 
-    crypto_key_signer(key, &signer);
-    int r = crypto_public_write_pem(&signer.key, pem);
-    if (r != 0)
-        return common_outcome(r, NULL);
     if (stem > 4 && strcmp(path + stem - 4, ".pem") == 0)
         stem -= 4;
-    snprintf(name, sizeof(name), "%.*s.pub.pem", (int)stem, path);
-    return common_write(name, bytes_of_text(pem));
+    int size = snprintf(out, PATH_SIZE_MAX, "%.*s.pub.pem", (int)stem, path);
+    if (size < 0 || size >= PATH_SIZE_MAX)
+        return refuse(why, REFUSED_TOO_LARGE, "-o", NULL, "the path of the key file is too long");
+    if (access(out, F_OK) == 0)
+        return refuse(why, REFUSED_EXISTS, out, "choose another name, or move the old key away",
+                      "the file exists, and a public key is never overwritten");
+    return 0;
+}
+
+static int write_public(const struct crypto_key *key, const char *name)
+{
+    char pem[PUBLIC_PEM_SIZE];
+    struct proto_signer signer;
+    struct why why = { "", "", "" };
+
+    crypto_key_signer(key, &signer);
+    int r = common_outcome(crypto_public_write_pem(&signer.key, pem), &why);
+    return r != EXIT_DONE ? r : common_write(name, bytes_of_text(pem));
 }
 
 static int keygen(struct call *call)
@@ -114,23 +130,26 @@ static int keygen(struct call *call)
     struct crypto_key *key = NULL;
     struct proto_signer signer;
     struct why why;
+    char public_path[PATH_SIZE_MAX];
     char hex[2 * PUBLIC_KEY_SIZE_MAX + 1];
 
     if (strcmp(type, "ed25519") != 0 && strcmp(type, "p256") != 0)
         return call_usage(call, "--type takes ed25519 or p256, not %s", type);
-    int r = crypto_key_generate(strcmp(type, "p256") == 0 ? KEY_P256 : KEY_ED25519, &key);
+    int r = public_name(file, public_path, &why);
+    if (r == 0)
+        r = crypto_key_generate(strcmp(type, "p256") == 0 ? KEY_P256 : KEY_ED25519, &key);
     if (r == 0)
         r = crypto_key_write_file(key, file, &why);
     r = common_outcome(r, &why);
     if (r == EXIT_DONE)
-        r = write_public(key, file);
+        r = write_public(key, public_path);
     if (r == EXIT_DONE) {
         crypto_key_signer(key, &signer);
         hex_encode(bytes_view(signer.key.raw, signer.key.size), hex);
-        call->output->done(call->output,
-                           "private key %s (keep it), public key beside it as .pub.pem\npublic key in hex: %s", file,
-                           hex);
-        json_t *made = json_pack("{s:s, s:s, s:s}", "type", type, "file", file, "public_hex", hex);
+        call->output->done(call->output, "private key: %s (keep it to yourself)\npublic key:  %s\nin hex:      %s",
+                           file, public_path, hex);
+        json_t *made = json_pack("{s:s, s:s, s:s, s:s}", "type", type, "file", file, "public_file", public_path,
+                                 "public_hex", hex);
         if (call->output->is_json)
             call->output->object(call->output, made, NULL);
         json_decref(made);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "cli/globals.h"
 #include "daemon/base/text.h"
 
 static const struct command *const families[] = {
@@ -129,7 +130,8 @@ static int take_option(struct call *call, int count, char *const *words, int *at
     int index = option_index(call->command, words[*at], &value);
 
     if (index < 0)
-        return call_usage(call, "%s has no option %s", call->command->words, words[*at]);
+        return call_usage(call, "%s has no option %s%s", call->command->words, words[*at],
+                          globals_has(words[*at]) ? " of its own; that one stands before the command" : "");
     const struct option_row *row = &call->command->options[index];
     if (call->values[index] != NULL)
         return call_usage(call, "--%s is given twice", row->name);
@@ -140,7 +142,8 @@ static int take_option(struct call *call, int count, char *const *words, int *at
         return EXIT_DONE;
     }
     if (value == NULL) {
-        if (*at + 1 >= count)
+        /* No value begins with two dashes: an option does, and this one's value was forgotten. */
+        if (*at + 1 >= count || strncmp(words[*at + 1], "--", 2) == 0)
             return call_usage(call, "--%s needs a value: %s", row->name, row->value);
         value = words[++*at];
     }
@@ -175,6 +178,29 @@ static bool asks_for_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* Words that are no command: of a group, or of nothing. */
+static int no_command(const struct call *call, int count, char *const *words)
+{
+    char name[64] = "";
+
+    if (count == 0)
+        return call_usage(call, "which command?");
+    if (words[0][0] == '-')
+        return call_usage(call, "there is no global option %s", words[0]);
+    for (int i = 0; i < count && i < COMMAND_WORDS_MAX && words[i][0] != '-'; i++) {
+        size_t used = strlen(name);
+        snprintf(name + used, sizeof(name) - used, "%s%s", i > 0 ? " " : "", words[i]);
+    }
+    if (command_help_group(words[0], NULL) == 0)
+        return call_usage(call, "there is no command %s", name);
+    if (command_help_group(name, NULL) > 0)
+        fprintf(stderr, "tinypartctl: which %s command?\n", name);
+    else
+        fprintf(stderr, "tinypartctl: there is no command %s; there are\n", name);
+    command_help_group(words[0], stderr);
+    return EXIT_USAGE;
+}
+
 int command_parse(int count, char *const *words, struct call *out, bool *out_help)
 {
     int used = 0;
@@ -182,13 +208,12 @@ int command_parse(int count, char *const *words, struct call *out, bool *out_hel
 
     *out = (struct call){ .command = find(count, words, &used) };
     *out_help = false;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++)
         *out_help |= asks_for_help(words[i]);
     if (*out_help)
         return EXIT_DONE;
     if (out->command == NULL)
-        return call_usage(out, count == 0 ? "which command?" : "there is no command %s%s%s", count > 0 ? words[0] : "",
-                          count > 1 ? " " : "", count > 1 ? words[1] : "");
+        return no_command(out, count, words);
     for (int at = used; at < count; at++) {
         if (!plain && strcmp(words[at], "--") == 0) {
             plain = true;
@@ -200,6 +225,8 @@ int command_parse(int count, char *const *words, struct call *out, bool *out_hel
                 return r;
             continue;
         }
+        if (words[at][0] == '\0')
+            return call_usage(out, "an argument of %s is empty", out->command->words);
         if (out->argument_count == arguments_wanted(out->command, true))
             return call_usage(out, "%s takes no further argument: %s", out->command->words, words[at]);
         out->arguments[out->argument_count++] = words[at];
@@ -246,9 +273,11 @@ unsigned command_help_group(const char *prefix, FILE *out)
             if (length > 0 && (strncmp(command->words, prefix, length) != 0 ||
                                (command->words[length] != ' ' && command->words[length] != '\0')))
                 continue;
+            count++;
+            if (out == NULL)
+                continue;
             snprintf(left, sizeof(left), "%s %s", command->words, command->arguments != NULL ? command->arguments : "");
             fprintf(out, "  %-44s %s\n", left, command->summary);
-            count++;
         }
     }
     return count;

@@ -12,8 +12,9 @@ struct client;
 struct output;
 struct call;
 
-#define OPTIONS_MAX   16
-#define ARGUMENTS_MAX 3
+#define OPTIONS_MAX       16
+#define ARGUMENTS_MAX     3
+#define COMMAND_WORDS_MAX 3
 
 struct option_row {
     const char *name;  /* "selector" is given as --selector; NULL ends the list */
@@ -56,10 +57,11 @@ int call_usage(const struct call *call, const char *format, ...) __attribute__((
 /* The command that the first words name, or NULL. */
 const struct command *command_find(int count, char *const *words);
 /* Splits what stands behind the global options into a call; EXIT_DONE, or EXIT_USAGE with words said. help is set when
- * it was asked for: then *out_command is the command, or NULL with the words given so far naming a group. */
+ * it was asked for: then out->command is the command, or NULL with the words given so far naming a group. */
 int command_parse(int count, char *const *words, struct call *out, bool *out_help);
 void command_help(const struct command *command, FILE *out);
-/* All commands whose words begin with these; prefix "" is the whole of them. Gives how many there are. */
+/* All commands whose words begin with these; prefix "" is the whole of them, out NULL only counts.
+ * Gives how many there are. */
 unsigned command_help_group(const char *prefix, FILE *out);
 
 /* The families, each a list that ends with words == NULL. */

@@ -169,7 +169,7 @@ int common_write(const char *path, struct bytes content)
         errno = ENAMETOOLONG;
         return cannot("written", path);
     }
-    FILE *file = fopen(aside, "wb");
+    FILE *file = fopen(aside, "wbxe"); /* x: through no link that someone laid there */
     if (file == NULL)
         return cannot("written", path);
     bool whole = fwrite(content.data, 1, content.size, file) == content.size;
@@ -179,6 +179,13 @@ int common_write(const char *path, struct bytes content)
     int r = cannot("written", path);
     unlink(aside);
     return r;
+}
+
+const char *common_text(const json_t *object, const char *member)
+{
+    const char *text = json_string_value(json_object_get(object, member));
+
+    return text != NULL ? text : "?";
 }
 
 int common_split_image(const struct call *call, const char *text, char name[64], char version[40])

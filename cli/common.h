@@ -38,6 +38,9 @@ int common_read(const char *path, size_t most, uint8_t **out, size_t *out_size);
 /* Writes a file anew (mode 0644; through a temporary one, so that it is whole or not there). */
 int common_write(const char *path, struct bytes content);
 
+/* A text member of a reply; "?" where the daemon left it out. */
+const char *common_text(const json_t *object, const char *member);
+
 /* Splits "NAME:VERSION" in place of the reader: EXIT_DONE or EXIT_USAGE. */
 int common_split_image(const struct call *call, const char *text, char name[64], char version[40]);
 

@@ -4,18 +4,38 @@
 #include <libsmartcols/libsmartcols.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { VALUE_SIZE = 1024 };
 
+/* Names and reasons come from outside: no control character of theirs reaches the terminal, neither ASCII's nor the two
+ * bytes that UTF-8 makes of U+0080 to U+009F. */
+static char harmless(const char *text, size_t at)
+{
+    unsigned char here = (unsigned char)text[at];
+    unsigned char next = here == '\0' ? 0 : (unsigned char)text[at + 1];
+    unsigned char before = at == 0 ? 0 : (unsigned char)text[at - 1];
+
+    if (here < 0x20 || here == 0x7f || (here == 0xc2 && next >= 0x80 && next <= 0x9f) ||
+        (before == 0xc2 && here >= 0x80 && here <= 0x9f))
+        return ' ';
+    return text[at];
+}
+
+void output_text(FILE *out, const char *text, bool has_lines)
+{
+    for (size_t i = 0; text[i] != '\0'; i++)
+        fputc(has_lines && text[i] == '\n' ? '\n' : harmless(text, i), out);
+}
+
 static void append(char *out, size_t capacity, const char *text)
 {
     size_t used = strlen(out);
 
-    /* Names and reasons come from outside: no control character of theirs reaches the terminal. */
-    for (; *text != '\0' && used + 1 < capacity; text++)
-        out[used++] = (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text;
+    for (size_t i = 0; text[i] != '\0' && used + 1 < capacity; i++)
+        out[used++] = harmless(text, i);
     out[used] = '\0';
 }
 
@@ -71,14 +91,16 @@ static void append_value(const json_t *value, char *out, size_t capacity)
     else if (json_is_integer(value)) {
         snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
         append(out, capacity, number);
+    } else if (json_is_real(value)) {
+        snprintf(number, sizeof(number), "%.15g", json_real_value(value));
+        append(out, capacity, number);
     }
 }
 
-void output_value(const json_t *object, const char *path, char *out, size_t capacity)
+static const json_t *value_at(const json_t *object, const char *path)
 {
     const json_t *value = object;
 
-    out[0] = '\0';
     for (const char *at = path; value != NULL && *at != '\0';) {
         char key[64];
         size_t length = strcspn(at, ".");
@@ -86,7 +108,13 @@ void output_value(const json_t *object, const char *path, char *out, size_t capa
         value = json_object_get(value, key);
         at += length + (at[length] == '.');
     }
-    append_value(value, out, capacity);
+    return value;
+}
+
+void output_value(const json_t *object, const char *path, char *out, size_t capacity)
+{
+    out[0] = '\0';
+    append_value(value_at(object, path), out, capacity);
 }
 
 static void table_list(const struct output *output, const json_t *items, const struct column *columns)
@@ -116,18 +144,21 @@ static void table_list(const struct output *output, const json_t *items, const s
     scols_unref_table(table);
 }
 
-static void print_member(const struct output *output, const char *title, const json_t *object, const char *path)
+static void print_member(const struct output *output, const char *title, const json_t *value)
 {
-    const json_t *value = json_object_get(object, path);
-    char text[VALUE_SIZE];
+    char text[VALUE_SIZE] = "";
+    char name[64] = "";
 
-    /* PEM and other texts of several lines stand below their title, as they are. */
+    /* PEM and other texts of several lines stand below their title. */
     if (json_is_string(value) && strchr(json_string_value(value), '\n') != NULL) {
-        fprintf(output->out, "%s:\n%s", title, json_string_value(value));
+        output_text(output->out, title, false);
+        fputs(":\n", output->out);
+        output_text(output->out, json_string_value(value), true);
         return;
     }
-    output_value(object, path, text, sizeof(text));
-    fprintf(output->out, "%-20s %s\n", title, text);
+    append_value(value, text, sizeof(text));
+    append(name, sizeof(name), title);
+    fprintf(output->out, "%-20s %s\n", name, text);
 }
 
 static void table_object(const struct output *output, const json_t *object, const struct column *columns)
@@ -136,23 +167,28 @@ static void table_object(const struct output *output, const json_t *object, cons
     json_t *value;
 
     for (const struct column *column = columns; column != NULL && column->title != NULL; column++)
-        print_member(output, column->title, object, column->path);
+        print_member(output, column->title, value_at(object, column->path));
     if (columns != NULL)
         return;
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {
-        print_member(output, key, object, key);
+        print_member(output, key, value);
     }
 }
 
 static void table_done(const struct output *output, const char *format, ...)
 {
+    char *sentence = NULL;
     va_list arguments;
 
     va_start(arguments, format);
-    vfprintf(output->out, format, arguments);
+    int size = vasprintf(&sentence, format, arguments);
     va_end(arguments);
+    if (size < 0)
+        return;
+    output_text(output->out, sentence, true);
     fputc('\n', output->out);
+    free(sentence);
 }
 
 void output_table(struct output *out, FILE *file)

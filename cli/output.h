@@ -27,6 +27,10 @@ struct output {
 void output_table(struct output *out, FILE *file);
 void output_json(struct output *out, FILE *file);
 
+/* Writes text that came from elsewhere to a terminal: control characters become spaces, but for the newlines of texts
+ * that have lines. */
+void output_text(FILE *out, const char *text, bool has_lines);
+
 /* The value at a path as a person reads it: texts as they are, null "-", switches yes and no, lists with commas,
  * objects as k=v. out is always NUL-terminated; what does not fit is cut. */
 void output_value(const json_t *object, const char *path, char *out, size_t capacity);
