@@ -67,6 +67,13 @@ static struct caller caller_of(enum role role, const char *name)
     return caller;
 }
 
+/* Every helper's call must do; else the refusal's words are what one wants to read. */
+static void must(const struct world *world, int r)
+{
+    if (r != 0)
+        fail_msg("%d: %s (%s)", r, world->why.what, world->why.where);
+}
+
 static void core_open(struct world *world)
 {
     world->core = (struct core){ .store = world->store,
@@ -80,14 +87,7 @@ static void core_open(struct world *world)
                                                .path_lifetime_ms = 3600000,
                                                .rollout_concurrency = 64,
                                                .telemetry_plain = true } };
-    assert_int_equal(asking_start(&world->core), 0);
-    assert_int_equal(fetch_start(&world->core), 0);
-}
-
-static void core_close(struct world *world)
-{
-    asking_stop(&world->core);
-    fetch_stop(&world->core);
+    must(world, core_start(&world->core, &world->why));
 }
 
 int world_setup(void **state)
@@ -121,7 +121,7 @@ int world_teardown(void **state)
 {
     struct world *world = *state;
 
-    core_close(world);
+    core_stop(&world->core);
     world->store->close(world->store);
     for (size_t i = 0; i < world->tenant_count; i++)
         crypto_key_free(world->tenants[i].key);
@@ -133,7 +133,7 @@ int world_teardown(void **state)
 
 void world_restart(struct world *world)
 {
-    core_close(world);
+    core_stop(&world->core);
     for (size_t i = 0; i < world->transport.count; i++)
         world->transport.requests[i].answered = true; /* whatever comes now finds nobody who asked */
     core_open(world);
@@ -146,13 +146,6 @@ int64_t world_pass(struct world *world, int64_t ms)
     world->clock.now_ms += ms;
     assert_int_equal(rollout_tick(&world->core, world->clock.now_ms, &next_ms), 0);
     return next_ms;
-}
-
-/* Every helper's call must do; else the refusal's words are what one wants to read. */
-static void must(const struct world *world, int r)
-{
-    if (r != 0)
-        fail_msg("%d: %s (%s)", r, world->why.what, world->why.where);
 }
 
 struct world_tenant *world_tenant(struct world *world, const char *name)
