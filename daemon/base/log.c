@@ -25,8 +25,8 @@ static void disarm(char *line)
             *at = '?';
 }
 
-static void write_line(enum log_level level, const char *topic, const char *fault, const char *format,
-                       va_list arguments)
+__attribute__((format(printf, 4, 0))) static void write_line(enum log_level level, const char *topic, const char *fault,
+                                                             const char *format, va_list arguments)
 {
     char line[LINE_SIZE];
     char prefix[8] = "";

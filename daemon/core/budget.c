@@ -128,7 +128,7 @@ static int budget_fill(struct core *core, const struct tenant *tenant, int64_t n
     snprintf(budget.tenant, sizeof(budget.tenant), "%s", tenant->name);
     int r = ledger_budget(core, tenant->id, budget.epoch, budget.epoch, &standing);
     if (r == REFUSED_UNKNOWN)
-        return refuse(why, r, "tenant", "set one: tinypartctl budget set",
+        return refuse(why, REFUSED_UNKNOWN, "tenant", "set one: tinypartctl budget set",
                       "tenant %s has no budget, so nothing can be released to it", tenant->name);
     if (r == 0)
         r = store->budget_cap(store, tenant->id, budget.epoch + 1, &budget.next_cap_ueps);

@@ -336,7 +336,7 @@ static int run_check(struct core *core, const char *name, unsigned slot, struct 
 
     int r = core->store->device_by_name(core->store, name, device);
     if (r == REFUSED_UNKNOWN)
-        return refuse(why, r, "device", "see tinypartctl device list", "there is no device of that name");
+        return refuse(why, REFUSED_UNKNOWN, "device", "see tinypartctl device list", "there is no device of that name");
     if (r == 0 && device->state != DEVICE_CLAIMED)
         return refuse(why, REFUSED_CONFLICT, "device", "claim it first: tinypartctl device claim",
                       "device %s is unclaimed", device->name);

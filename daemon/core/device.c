@@ -87,7 +87,7 @@ static int device_insert_new(struct core *core, const struct caller *caller, str
         return refuse(why, REFUSED_EXHAUSTED, "device", NULL, "there are %d devices, which is the most", DEVICES_MAX);
     r = core->store->device_insert(core->store, device);
     if (r == REFUSED_EXISTS)
-        return refuse(why, r, "name", "claim it if it registered itself: tinypartctl device claim",
+        return refuse(why, REFUSED_EXISTS, "name", "claim it if it registered itself: tinypartctl device claim",
                       "there is a device %s already", device->name);
     return r != 0 ? r : audit_device(core, caller, "device.create", device);
 }
@@ -395,8 +395,8 @@ int device_delete(struct core *core, const struct caller *caller, const char *na
         return r;
     r = core->store->device_delete(core->store, device.id);
     if (r == REFUSED_CONFLICT)
-        refuse(why, r, "device", "wait for its rollout's end or abort the rollout", "a step is under way on device %s",
-               device.name);
+        refuse(why, REFUSED_CONFLICT, "device", "wait for its rollout's end or abort the rollout",
+               "a step is under way on device %s", device.name);
     if (r == 0)
         r = audit_device(core, caller, "device.delete", &device);
     return transaction_end(core, r);

@@ -119,7 +119,8 @@ static int sink_insert(struct core *core, const struct caller *caller, struct si
     if (r == 0)
         r = store->sink_insert(store, sink);
     if (r == REFUSED_EXISTS)
-        return refuse(why, r, "name", "choose another name", "tenant %s has a sink of that name", sink->tenant);
+        return refuse(why, REFUSED_EXISTS, "name", "choose another name", "tenant %s has a sink of that name",
+                      sink->tenant);
     return r != 0 ? r : sink_audit(core, caller, "sink.create", sink, 0);
 }
 
@@ -159,7 +160,7 @@ static int sink_find(struct core *core, const struct caller *caller, enum permis
         return r;
     r = core->store->sink_by_name(core->store, tenant.id, name, out);
     if (r == REFUSED_UNKNOWN)
-        return refuse(why, r, "sink", NULL, "tenant %s has no sink of that name", tenant.name);
+        return refuse(why, REFUSED_UNKNOWN, "sink", NULL, "tenant %s has no sink of that name", tenant.name);
     return r;
 }
 

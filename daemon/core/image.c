@@ -254,8 +254,8 @@ int image_find(struct core *core, const struct tenant *tenant, const char *name,
         return refuse(why, REFUSED_INVALID, "image", "NAME:VERSION", "no image is named");
     int r = core->store->image_by_name(core->store, tenant->id, name, version, out);
     if (r == REFUSED_UNKNOWN)
-        return refuse(why, r, "image", "tinypartctl image list shows the images", "%s has no image %.64s:%.33s",
-                      tenant->name, name, version);
+        return refuse(why, REFUSED_UNKNOWN, "image", "tinypartctl image list shows the images",
+                      "%s has no image %.64s:%.33s", tenant->name, name, version);
     return r;
 }
 

@@ -253,7 +253,7 @@ int policy_get(struct core *core, const struct caller *caller, const char *senso
         return r;
     r = core->store->policy_newest(core->store, sensor, out);
     if (r == REFUSED_UNKNOWN)
-        return refuse(why, r, "sensor", "set one: tinypartctl policy set",
+        return refuse(why, REFUSED_UNKNOWN, "sensor", "set one: tinypartctl policy set",
                       "there is no policy for a sensor of that name");
     return r;
 }

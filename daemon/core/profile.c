@@ -11,8 +11,8 @@ int profile_find(struct core *core, const char *name, struct profile *out, struc
 {
     int r = core->store->profile_by_name(core->store, name, out);
     if (r == REFUSED_UNKNOWN)
-        return refuse(why, r, "profile", "tinypartctl profile list shows the profiles", "there is no profile %.64s",
-                      name);
+        return refuse(why, REFUSED_UNKNOWN, "profile", "tinypartctl profile list shows the profiles",
+                      "there is no profile %.64s", name);
     return r;
 }
 

@@ -244,7 +244,7 @@ int release_get(struct core *core, const struct caller *caller, int64_t id, stru
         return r;
     r = core->store->release_by_id(core->store, access_scope(caller), id, out);
     if (r == REFUSED_UNKNOWN)
-        return refuse(why, r, "release", NULL, "there is no release %lld", (long long)id);
+        return refuse(why, REFUSED_UNKNOWN, "release", NULL, "there is no release %lld", (long long)id);
     return r;
 }
 

@@ -136,7 +136,7 @@ int asked_read(struct core *core, const struct tenant *tenant, const struct rele
         return r;
     r = core->store->policy_newest(core->store, order->sensor, &out->policy);
     if (r == REFUSED_UNKNOWN)
-        return refuse(why, r, "sensor", "set one: tinypartctl policy set",
+        return refuse(why, REFUSED_UNKNOWN, "sensor", "set one: tinypartctl policy set",
                       "there is no policy for a sensor of that name, and without one nothing is released");
     if (r != 0)
         return r;

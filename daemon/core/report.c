@@ -33,7 +33,7 @@ static int find_step(struct core *core, struct bytes encoded, struct step *out, 
         return malformed(r, why);
     r = core->store->step_by_manifest(core->store, report.manifest_digest, out);
     if (r == REFUSED_UNKNOWN)
-        return refuse(why, r, "report", NULL, "no step has this manifest as its newest");
+        return refuse(why, REFUSED_UNKNOWN, "report", NULL, "no step has this manifest as its newest");
     return r;
 }
 

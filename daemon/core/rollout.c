@@ -290,8 +290,8 @@ static int find(struct core *core, const struct caller *caller, int64_t id, stru
 {
     int r = core->store->rollout_by_id(core->store, access_scope(caller), id, out);
     if (r == REFUSED_UNKNOWN)
-        return refuse(why, r, "rollout", "tinypartctl rollout list shows them", "there is no rollout %lld",
-                      (long long)id);
+        return refuse(why, REFUSED_UNKNOWN, "rollout", "tinypartctl rollout list shows them",
+                      "there is no rollout %lld", (long long)id);
     return r;
 }
 

@@ -31,7 +31,7 @@ static int tenant_save(struct core *core, const struct caller *caller, struct te
         return refuse(why, REFUSED_EXHAUSTED, "tenant", NULL, "there are %d tenants, which is the most", TENANTS_MAX);
     r = core->store->tenant_insert(core->store, tenant);
     if (r == REFUSED_EXISTS)
-        return refuse(why, r, "name", "choose another name", "there is a tenant %s already", tenant->name);
+        return refuse(why, REFUSED_EXISTS, "name", "choose another name", "there is a tenant %s already", tenant->name);
     if (r != 0)
         return r;
     snprintf(subject, sizeof(subject), "tenant:%s", tenant->name);
@@ -106,7 +106,7 @@ static int key_save(struct core *core, const struct caller *caller, const struct
                       tenant->name, KEYS_PER_TENANT_MAX);
     r = core->store->tenant_key_insert(core->store, key);
     if (r == REFUSED_EXISTS)
-        return refuse(why, r, "key", "make a key pair of its own: tinypartctl keygen",
+        return refuse(why, REFUSED_EXISTS, "key", "make a key pair of its own: tinypartctl keygen",
                       "this key is registered already; one key signs for one tenant only");
     return r != 0 ? r : audit_key(core, caller, "tenant.key.add", tenant, key->fingerprint);
 }

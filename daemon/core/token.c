@@ -47,7 +47,7 @@ static int token_save(struct core *core, const struct caller *caller, struct tok
 
     int r = core->store->token_insert(core->store, token, hash);
     if (r == REFUSED_EXISTS)
-        return refuse(why, r, "name", "choose another name", "there is a token %s already", token->name);
+        return refuse(why, REFUSED_EXISTS, "name", "choose another name", "there is a token %s already", token->name);
     if (r != 0)
         return r;
     snprintf(subject, sizeof(subject), "token:%s", token->name);
