@@ -163,7 +163,7 @@ static void set_timing(const struct transport_coap *transport, struct exchange *
     coap_session_set_ack_timeout(exchange->session, timeout);
     coap_session_set_max_retransmit(exchange->session, (uint16_t)tries);
     /* MAX_TRANSMIT_WAIT and a little: only an answer that was promised by an empty ACK can be that late. */
-    exchange->deadline_ms = server_now_ms() + (int64_t)timeout_ms * ((int64_t)1 << (tries + 1)) * 3 / 2 + 2000;
+    exchange->deadline_ms = server_now_ms() + (int64_t)timeout_ms * ((int64_t)1 << (tries + 1)) * 3 / 2 + 500;
 }
 
 /* Opens the session and sends. false: the network refused at once. */

@@ -45,6 +45,19 @@ static int read_order(const struct request *request, struct registering *out, st
     return 0;
 }
 
+/* Where the peer can be asked. The port of a DTLS session is none: the daemon asks in plain CoAP, where devices listen.
+ */
+static void own_address(const struct request *request, char out[ADDRESS_SIZE])
+{
+    struct peer peer = request->peer;
+
+    if (peer.secure) {
+        peer.secure = false;
+        peer.port = PEER_PORT;
+    }
+    peer_format(&peer, out);
+}
+
 int resource_register(struct transport_coap *transport, const struct request *request, const char *rest,
                       struct answer *answer, struct why *why)
 {
@@ -60,7 +73,7 @@ int resource_register(struct transport_coap *transport, const struct request *re
         return 0;
     }
     if (registering.base[0] == '\0')
-        peer_format(&request->peer, registering.base);
+        own_address(request, registering.base);
     r = transport->rules->register_endpoint(transport->core, &registering.order, &registration, why);
     if (r != 0)
         return r;

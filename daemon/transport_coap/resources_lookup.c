@@ -1,6 +1,8 @@
 /* resources_lookup.c - looking up what is registered (RFC 9176 section 6), and the daemon's own links (RFC 6690).
  * Each request makes the whole document anew and gives out the block that was asked for; its ETag tells a client when
  * it changed between two blocks. */
+#include <ctype.h>
+
 #include "daemon/transport_coap/resources.h"
 #include "device_proto/link_format.h"
 
@@ -58,13 +60,25 @@ static bool link_matches(const struct link_format_link *link, struct bytes name,
            (link_format_has_word(attribute.value, wanted) || text_matches(attribute.value, wanted));
 }
 
+/* Names are registered in lower case; who asks for Node-1 means node-1. */
+static bool name_matches(const char *registered, struct bytes wanted)
+{
+    char folded[NAME_SIZE];
+
+    if (wanted.size >= sizeof(folded))
+        return false;
+    for (size_t i = 0; i < wanted.size; i++)
+        folded[i] = (char)tolower(wanted.data[i]);
+    return text_matches(bytes_of_text(registered), bytes_view(folded, wanted.size));
+}
+
 /* 1 matches, 0 does not, -1: the registration has no attribute of that name. */
 static int registration_matches(const struct registration *registration, struct bytes name, struct bytes wanted)
 {
     if (bytes_equal_text(name, "ep"))
-        return text_matches(bytes_of_text(registration->endpoint), wanted);
+        return name_matches(registration->endpoint, wanted);
     if (bytes_equal_text(name, "d"))
-        return text_matches(bytes_of_text(registration->sector), wanted);
+        return name_matches(registration->sector, wanted);
     if (bytes_equal_text(name, "base"))
         return text_matches(bytes_of_text(registration->base), wanted);
     return -1;

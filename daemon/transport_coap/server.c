@@ -240,6 +240,8 @@ static void take_settings(struct transport_coap *transport, const struct transpo
     fill(&settings->idle_sessions_max, 64);
     fill(&settings->collects_max, 64);
     fill(&settings->ack_timeout_ms, 2000);
+    if (settings->ack_timeout_ms < 1000) /* libcoap ignores less without a word */
+        settings->ack_timeout_ms = 1000;
     fill(&settings->retransmissions, 4);
 }
 

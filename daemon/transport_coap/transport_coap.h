@@ -37,7 +37,7 @@ struct transport_coap_settings {
     unsigned collects_max;      /* simple registrations under way; 64 */
 
     /* Retransmission towards devices (RFC 7252 section 4.8); 0 takes the default. */
-    unsigned ack_timeout_ms;  /* 2000 */
+    unsigned ack_timeout_ms;  /* 2000; at least 1000, less is taken as that */
     unsigned retransmissions; /* 4 */
 };
 
