@@ -79,14 +79,17 @@ static void answer_from(struct transport_coap *transport, const struct route *ro
                         const char *rest, struct answer *answer)
 {
     struct why why = { "", "", "" };
+    char peer[ADDRESS_SIZE];
     int r;
 
     answer_init(answer, COAP_MSG_INTERNAL_ERROR);
     r = route->handler(transport, request, rest, answer, &why);
+    if (r != 0)
+        peer_format(&request->peer, peer);
     if (r < 0)
-        log_fault("coap", r, "%s from port %u", request->path, request->peer.port);
+        log_fault("coap", r, "%s for %s", request->path, peer);
     else if (r > 0)
-        log_debug("coap", "%s refused: %s", request->path, why.what);
+        log_debug("coap", "%s for %s refused: %s", request->path, peer, why.what);
     if (r != 0)
         answer_refusal(answer, r, &why);
     else if (request->accept != FORMAT_NONE && answer->content_format != FORMAT_NONE && answer->code >> 5 == 2 &&

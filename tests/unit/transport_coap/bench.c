@@ -259,7 +259,7 @@ static void on_readable(void *context, int fd, uint32_t events)
     loop_stop(context);
 }
 
-static void run(struct bench *bench)
+void bench_run(struct bench *bench)
 {
     loop_timer_set(bench->limit, LIMIT_MS);
     assert_int_equal(loop_run(bench->loop), 0);
@@ -274,7 +274,7 @@ size_t receive(struct bench *bench, int fd, uint8_t *out, size_t capacity, struc
     ssize_t got;
 
     assert_int_equal(loop_watch(bench->loop, fd, EPOLLIN, on_readable, bench->loop), 0);
-    run(bench);
+    bench_run(bench);
     loop_unwatch(bench->loop, fd);
     got = recvfrom(fd, out, capacity, MSG_DONTWAIT, (struct sockaddr *)out_from, out_from != NULL ? &size : NULL);
     assert_true(got >= 0);
@@ -300,7 +300,7 @@ static void await(struct bench *bench, const size_t *value, size_t wanted)
     struct waiting waiting = { bench, value, wanted };
 
     loop_on_turn(bench->loop, check, &waiting);
-    run(bench);
+    bench_run(bench);
     loop_on_turn(bench->loop, NULL, NULL);
 }
 

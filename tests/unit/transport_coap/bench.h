@@ -45,6 +45,8 @@ struct bench {
 /* settings NULL: the defaults, on a free port of 127.0.0.1. */
 struct bench *bench_open(const struct transport_coap_settings *settings);
 void bench_close(struct bench *bench);
+/* Runs the loop until somebody stops it. Fails the test after LIMIT_MS. */
+void bench_run(struct bench *bench);
 
 /* A UDP socket on 127.0.0.1, connected to the daemon, or only bound (a device that is asked). */
 int client_open(const struct bench *bench);
