@@ -176,7 +176,7 @@ static void table_object(const struct output *output, const json_t *object, cons
     }
 }
 
-static void table_done(const struct output *output, const char *format, ...)
+static __attribute__((format(printf, 2, 3))) void table_done(const struct output *output, const char *format, ...)
 {
     char *sentence = NULL;
     va_list arguments;

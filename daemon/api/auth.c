@@ -19,7 +19,7 @@ static int role_of_uid(const struct api_settings *settings, uid_t uid, const str
     return *out_row != NULL || uid == 0 || uid == geteuid() ? 0 : REFUSED_FORBIDDEN;
 }
 
-static int caller_of_uid(const struct api *api, uid_t uid, struct caller *out, struct why *why)
+int auth_user(const struct api *api, uid_t uid, struct caller *out, struct why *why)
 {
     static const struct caller inside = { .role = ROLE_OWNER, .name = "tinypartd" };
     struct caller caller = { .role = ROLE_OWNER };
@@ -53,8 +53,8 @@ static int caller_of_token(const struct api *api, const char *authorization, str
     const char *token = authorization + strlen("Bearer ");
 
     if (strncasecmp(authorization, "Bearer ", strlen("Bearer ")) != 0)
-        return refuse_http(why, PROBLEM_UNAUTHENTICATED, "Authorization", "send \"Authorization: Bearer tp_...\"",
-                           "only bearer tokens are known here");
+        return refuse(why, PROBLEM_UNAUTHENTICATED, "Authorization", "send \"Authorization: Bearer tp_...\"",
+                      "only bearer tokens are known here");
     token += strspn(token, " ");
     int r = token_caller(api->core, token, out, why);
     return r > 0 ? PROBLEM_UNAUTHENTICATED : r;
@@ -68,12 +68,12 @@ int auth_caller(const struct listener *listener, int fd, const char *authorizati
     if (authorization != NULL)
         return caller_of_token(listener->api, authorization, out, why);
     if (!listener->is_unix)
-        return refuse_http(why, PROBLEM_UNAUTHENTICATED, "Authorization",
-                           "ask the owner for a token and send \"Authorization: Bearer tp_...\"",
-                           "this request has no bearer token");
+        return refuse(why, PROBLEM_UNAUTHENTICATED, "Authorization",
+                      "ask the owner for a token and send \"Authorization: Bearer tp_...\"",
+                      "this request has no bearer token");
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
         return -errno;
-    return caller_of_uid(listener->api, peer.uid, out, why);
+    return auth_user(listener->api, peer.uid, out, why);
 }
 
 static int refuse_user(struct why *why, const char *text)

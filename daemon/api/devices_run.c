@@ -51,7 +51,7 @@ static void give_up(struct run *run, int kind, const char *what)
     struct why why;
 
     run->request = NULL;
-    refuse_http(&why, kind, "device", "look at the device with tinypartctl device show, and try again", "%s", what);
+    refuse(&why, kind, "device", "look at the device with tinypartctl device show, and try again", "%s", what);
     request_finish(request, kind, &why);
 }
 

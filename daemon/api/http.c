@@ -155,8 +155,11 @@ void request_finish(struct request *request, int result, const struct why *why)
     settle(exchange, result, why);
     bool was_asleep = exchange->state == STATE_ASLEEP;
     exchange->state = STATE_ANSWER;
-    if (was_asleep)
-        MHD_resume_connection(exchange->connection);
+    if (!was_asleep)
+        return;
+    MHD_resume_connection(exchange->connection);
+    /* In external mode microhttpd has nothing that would wake its epoll descriptor: it has to be run. */
+    loop_timer_set(exchange->listener->timer, 0);
 }
 
 /* Whether JSON, or anything, is among what the client takes. */
@@ -186,10 +189,10 @@ static int check_body(const struct exchange *exchange, struct why *why)
     if (has_body && most == 0)
         return refuse(why, REFUSED_INVALID, "body", "send none", "this route takes no body");
     if (most > 0 && !route_takes(route, header(exchange, "Content-Type")))
-        return refuse_http(why, PROBLEM_MEDIA_TYPE, "Content-Type",
-                           route->form != NULL ? "send \"Content-Type: application/json\""
-                                               : "send \"Content-Type: application/octet-stream\"",
-                           "this route does not take a body of that type");
+        return refuse(why, PROBLEM_MEDIA_TYPE, "Content-Type",
+                      route->form != NULL ? "send \"Content-Type: application/json\""
+                                          : "send \"Content-Type: application/octet-stream\"",
+                      "this route does not take a body of that type");
     if (length != NULL && (integer_parse(length, 0, INT64_MAX, &size) != 0 || (size_t)size > most))
         return refuse(why, REFUSED_TOO_LARGE, "body", NULL, "the body has %.20s bytes; it may have %zu", length, most);
     return 0;
@@ -212,8 +215,8 @@ static int check_head(struct exchange *exchange, struct why *why)
     if (r != 0)
         return r;
     if (accept != NULL && !accepts_json(accept))
-        return refuse_http(why, PROBLEM_NOT_ACCEPTABLE, "Accept", "accept application/json",
-                           "this route answers in application/json");
+        return refuse(why, PROBLEM_NOT_ACCEPTABLE, "Accept", "accept application/json",
+                      "this route answers in application/json");
     return check_body(exchange, why);
 }
 

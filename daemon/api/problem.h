@@ -14,9 +14,6 @@ enum problem {
     PROBLEM_FAULT,
 };
 
-/* The same as refuse(), for HTTP's own kinds. */
-#define refuse_http(why, kind, where, todo, ...) refuse(why, (enum refusal)(kind), where, todo, __VA_ARGS__)
-
 /* The problem document of a refusal (enum refusal or enum problem). NULL: no memory. */
 json_t *problem_json(int kind, const struct why *why);
 unsigned problem_status(int kind);

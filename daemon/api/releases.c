@@ -93,12 +93,12 @@ static json_t *error_json(const struct release_plan *plan)
 
 static json_t *plan_json(const struct release_plan *plan, json_t *problem)
 {
-    return json_pack("{s:b,s:o,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o}", "would_pass", plan->would_pass, "problem", problem,
-                     "cohort", (json_int_t)plan->cohort, "epochs", (json_int_t)plan->epochs, "epsilon_per_device",
-                     json_epsilon(plan->ueps_per_device), "tenant_epsilon", json_epsilon(plan->tenant_ueps),
-                     "tenant_left_epsilon", json_epsilon(plan->tenant_left_ueps), "exhausted_devices",
-                     (json_int_t)plan->exhausted_devices, "first_exhausted", json_words_or_null(plan->first_exhausted),
-                     "error95", error_json(plan));
+    return json_pack("{s:b,s:b,s:o,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o}", "would_pass", plan->would_pass, "replay",
+                     plan->replay, "problem", problem, "cohort", (json_int_t)plan->cohort, "epochs",
+                     (json_int_t)plan->epochs, "epsilon_per_device", json_epsilon(plan->ueps_per_device),
+                     "tenant_epsilon", json_epsilon(plan->tenant_ueps), "tenant_left_epsilon",
+                     json_epsilon(plan->tenant_left_ueps), "exhausted_devices", (json_int_t)plan->exhausted_devices,
+                     "first_exhausted", json_words_or_null(plan->first_exhausted), "error95", error_json(plan));
 }
 
 int releases_preview(struct request *request, struct why *why)
@@ -108,7 +108,7 @@ int releases_preview(struct request *request, struct why *why)
     int r = release_preview(request->core, &request->caller, read_order(request), &plan, why);
     if (r != 0)
         return r;
-    json_t *problem = plan.would_pass ? json_null() : problem_json(REFUSED_EXHAUSTED, &plan.why);
+    json_t *problem = plan.would_pass ? json_null() : problem_json(plan.refusal, &plan.why);
     return reply_json(&request->reply, 200, plan_json(&plan, problem));
 }
 

@@ -123,8 +123,8 @@ int route_find(struct request *request, const char *method, struct why *why)
         allow(&request->reply, routes[i].method);
     }
     if (request->reply.allow[0] != '\0')
-        return refuse_http(why, PROBLEM_METHOD, "method", NULL, "this route knows %s, not %.16s", request->reply.allow,
-                           method);
+        return refuse(why, PROBLEM_METHOD, "method", NULL, "this route knows %s, not %.16s", request->reply.allow,
+                      method);
     return refuse(why, REFUSED_UNKNOWN, "target", "GET /v1/openapi.json lists the routes", "there is no such route");
 }
 

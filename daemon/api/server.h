@@ -52,6 +52,9 @@ void http_stop(struct listener *listener);
 int auth_caller(const struct listener *listener, int fd, const char *authorization, struct caller *out,
                 struct why *why);
 
+/* The same for a user of this machine alone. */
+int auth_user(const struct api *api, uid_t uid, struct caller *out, struct why *why);
+
 /* devices_run.c */
 void runs_drop(struct api *api);
 

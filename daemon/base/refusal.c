@@ -3,18 +3,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int refuse(struct why *why, enum refusal kind, const char *where, const char *todo, const char *format, ...)
+int refuse(struct why *why, int kind, const char *where, const char *todo, const char *format, ...)
 {
     va_list arguments;
 
     if (why == NULL)
-        return (int)kind;
+        return kind;
     va_start(arguments, format);
     vsnprintf(why->what, sizeof(why->what), format, arguments);
     va_end(arguments);
     snprintf(why->where, sizeof(why->where), "%s", where != NULL ? where : "");
     snprintf(why->todo, sizeof(why->todo), "%s", todo != NULL ? todo : "");
-    return (int)kind;
+    return kind;
 }
 
 const char *refusal_name(enum refusal kind)

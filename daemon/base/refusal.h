@@ -24,8 +24,9 @@ struct why {
 };
 
 /* Fills *why (may be NULL) and returns kind, so that callers write: return refuse(why, REFUSED_UNKNOWN, "tenant", ...).
- * where and todo may be NULL; format makes the sentence of what was refused. Texts are cut to the room they have. */
-int refuse(struct why *why, enum refusal kind, const char *where, const char *todo, const char *format, ...)
+ * kind is an enum refusal, or an edge's own number beyond those. where and todo may be NULL; format makes the sentence
+ * of what was refused. Texts are cut to the room they have. */
+int refuse(struct why *why, int kind, const char *where, const char *todo, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
 /* The refusal's short name for JSON and logs: "invalid", "unknown", ... */

@@ -202,6 +202,7 @@ static int preview_fill(struct core *core, struct asked *asked, struct release_p
     if (r != 0 || !plan->would_pass)
         return r;
     r = room_check(core, asked, &plan->why);
+    plan->refusal = r;
     plan->would_pass = r == 0;
     return r < 0 ? r : 0;
 }

@@ -48,7 +48,8 @@ struct release_plan {
     int64_t error95_num, error95_den;
     bool replay; /* answered before: the stored bytes, at no cost */
     bool would_pass;
-    struct why why; /* when it would not */
+    int refusal; /* enum refusal when it would not */
+    struct why why;
 };
 
 /* REFUSED_EXHAUSTED names the filter, its cap, what is spent and when it renews; nothing is charged then.

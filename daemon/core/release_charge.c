@@ -196,5 +196,6 @@ int asked_standing(struct core *core, const struct asked *asked, struct release_
     if (plan->would_pass)
         return 0;
     r = exhausted_refuse(core, asked, &first, &plan->why);
+    plan->refusal = r;
     return r < 0 ? r : 0;
 }

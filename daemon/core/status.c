@@ -34,7 +34,7 @@ int status_get(struct core *core, const struct caller *caller, struct status *ou
     if (r == 0)
         r = count(core->store, &status);
     if (r == 0)
-        r = ledger_now_ms(core, &status.ledger_ms);
+        r = ledger_peek_ms(core, &status.ledger_ms);
     if (r != 0)
         return r;
     status.epoch = ledger_epoch(core, status.ledger_ms);

@@ -22,7 +22,7 @@ int resource_fetch(struct transport_coap *transport, const struct request *reque
     answer_block_asked(request, &offset, &size);
     r = transport->rules->fetch(transport->core, path, offset, answer->body, size, &block);
     if (r > 0)
-        return refuse(why, (enum refusal)r, "path", NULL, "no such path, or it has expired");
+        return refuse(why, r, "path", NULL, "no such path, or it has expired");
     if (r < 0)
         return r;
     answer->code = COAP_MSG_CONTENT;
@@ -45,7 +45,7 @@ int resource_policy(struct transport_coap *transport, const struct request *requ
         return refuse(why, REFUSED_UNKNOWN, "path", NULL, "no such sensor");
     r = transport->rules->policy(transport->core, rest, &policy);
     if (r > 0)
-        return refuse(why, (enum refusal)r, "path", NULL, "no policy for %s", rest);
+        return refuse(why, r, "path", NULL, "no policy for %s", rest);
     if (r < 0)
         return r;
     answer_document(answer, request, bytes_view(policy.document, policy.document_size), FORMAT_COSE_SIGN1);

@@ -2,11 +2,12 @@
 """Replies of the REST API against schema/openapi.json.
 
 validate(method, path, status, content_type, body) raises AssertionError with words when a reply is not as described; it gives
-the body as JSON (None where there is none). Run as a program it checks the description itself: references, examples."""
+the body as JSON (None where there is none). Run as a program it checks the description itself (references, examples) and, given
+transcripts (one JSON object a line: method, target, status, content_type, body), that every reply in them is as described and that
+every route answered at least once as it should."""
 import functools
 import json
 import pathlib
-import re
 import sys
 import urllib.parse
 
@@ -38,12 +39,13 @@ def check(instance, schema):
 
 def operation(method, path):
     """The operation of a request, or None. Literal paths win over those with parameters."""
-    path = urllib.parse.urlsplit(path).path
+    parts = [urllib.parse.unquote(part) for part in urllib.parse.urlsplit(path).path.split("/")]
     method = "get" if method.upper() == "HEAD" else method.lower()
     found = None
     for pattern, methods in document()["paths"].items():
-        shape = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(pattern))
-        if method in methods and re.fullmatch(shape, path) and (found is None or "{" not in pattern):
+        wanted = pattern.split("/")
+        fits = len(wanted) == len(parts) and all(w == p or (w[:1] == "{" and p) for w, p in zip(wanted, parts))
+        if method in methods and fits and (found is None or "{" not in pattern):
             found = methods[method]
     return found
 
@@ -89,6 +91,22 @@ def references(node):
             yield from references(value)
 
 
+def check_transcripts(paths):
+    """Every exchange in the files; gives their number."""
+    answered = set()
+    count = 0
+    for line in (line for path in paths if path.exists() for line in path.read_text().splitlines()):
+        said = json.loads(line)
+        validate(said["method"], said["target"], said["status"], said["content_type"], said["body"])
+        found = operation(said["method"], said["target"])
+        if found is not None and said["status"] < 400:
+            answered.add(found["operationId"])
+        count += 1
+    routes = {o["operationId"] for methods in document()["paths"].values() for o in methods.values()}
+    assert routes == answered, f"no good answer was seen of: {', '.join(sorted(routes - answered))}"
+    return count
+
+
 def main():
     routes = sum(len(methods) for methods in document()["paths"].values())
     for reference in set(references(document())):
@@ -102,7 +120,8 @@ def main():
         assert schema.get("type") != "object" or "additionalProperties" in schema, f"{name} is open"
     identifiers = [o["operationId"] for methods in document()["paths"].values() for o in methods.values()]
     assert len(identifiers) == len(set(identifiers)), "an operationId is used twice"
-    print(f"{routes} routes, {examples} examples")
+    replies = check_transcripts([pathlib.Path(path) for path in sys.argv[1:]]) if sys.argv[1:] else 0
+    print(f"{routes} routes, {examples} examples, {replies} replies")
     return 0
 
 
