@@ -140,7 +140,8 @@ static void settle(struct exchange *exchange, int result, const struct why *why)
     const struct api_settings *settings = request->api->settings;
 
     if (result < 0)
-        log_fault("api", result, "%s %s for %s", exchange->method, exchange->uri, request->caller.name);
+        log_fault("api", result, "%s %s for %s", exchange->method, exchange->uri != NULL ? exchange->uri : "?",
+                  request->caller.name);
     if (result != 0)
         problem_reply(&request->reply, result, why);
     else if (strcmp(request->route->method, "GET") != 0 && settings->on_change != NULL)

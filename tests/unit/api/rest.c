@@ -213,7 +213,12 @@ static int connect_to(const struct rest *rest)
     assert_true(fd >= 0);
     const void *address = rest->over_tcp ? (const void *)&remote : (const void *)&local;
     socklen_t size = rest->over_tcp ? sizeof(remote) : sizeof(local);
-    assert_int_equal(connect(fd, address, size), 0);
+    /* The kernel tells the user that connected, whoever the process is later. */
+    uid_t self = geteuid();
+    assert_int_equal(seteuid(rest->connect_as != 0 ? rest->connect_as : self), 0);
+    int r = connect(fd, address, size);
+    assert_int_equal(seteuid(self), 0);
+    assert_int_equal(r, 0);
     return fd;
 }
 

@@ -52,6 +52,7 @@ struct rest {
     const char *accept; /* NULL: no such header */
     const char *media;  /* NULL: application/json where there is a body */
     bool over_tcp;
+    uid_t connect_as; /* 0: as the test itself */
 
     struct { /* the client's side of one connection */
         int fd;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/api/server.h"
@@ -46,6 +47,27 @@ static void knows_users_by_the_table(void **state)
     assert_non_null(strstr(why.what, "nobody"));
     assert_int_equal(auth_user(rest->api, 40003, &caller, &why), REFUSED_FORBIDDEN);
     assert_non_null(strstr(why.what, "40003"));
+}
+
+/* Only root can call as somebody else; knows_users_by_the_table covers the same without a socket. */
+static void tells_users_apart_by_what_the_kernel_says(void **state)
+{
+    struct rest *rest = *state;
+    struct api_user user = { .uid = 40000, .role = ROLE_AUDITOR };
+
+    if (geteuid() != 0)
+        return;
+    assert_int_equal(chmod(rest->folder, 0755), 0);
+    rest->settings.unix_mode = 0666;
+    rest->settings.users = &user;
+    rest->settings.user_count = 1;
+    rest_restart(rest);
+    rest->connect_as = 40000;
+    json_t *status = expect(rest, 200, "GET", "/v1/status", NULL);
+    assert_string_equal(text_of(json_object_get(status, "caller"), "name"), "uid:40000");
+    rest->connect_as = 40003;
+    json_t *problem = expect_refusal(rest, 403, "forbidden", "GET", "/v1/status", NULL);
+    assert_non_null(strstr(text_of(problem, "detail"), "40003"));
 }
 
 static void obeys_the_table_for_its_own_user_too(void **state)
@@ -263,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(takes_its_own_user_for_the_owner),
         TEST(knows_users_by_the_table),
+        TEST(tells_users_apart_by_what_the_kernel_says),
         TEST(obeys_the_table_for_its_own_user_too),
         TEST(refuses_users_out_of_form),
         TEST(asks_for_a_token_over_tcp),
