@@ -5,7 +5,8 @@
 
 static int64_t add_reading(struct store *store, struct reading reading)
 {
-    strcpy(reading.sensor, reading.sensor[0] == '\0' ? "temperature" : reading.sensor);
+    if (reading.sensor[0] == '\0')
+        strcpy(reading.sensor, "temperature");
     reading.scale = reading.scale == 0 ? 100 : reading.scale;
     reading.policy_version = reading.policy_version == 0 ? 1 : reading.policy_version;
     ok(in_transaction(store, store->reading_insert(store, &reading)));

@@ -2,9 +2,11 @@
 #include "tests/contract/store_contract.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -302,6 +304,77 @@ static void check_names_what_is_broken(void **state)
     assert_non_null(strstr(why.what, "device"));
 }
 
+/* How large this process may make a file: what a full disk does, without one. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    ok(getrlimit(RLIMIT_FSIZE, &limit));
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    ok(setrlimit(RLIMIT_FSIZE, &limit));
+}
+
+static void a_commit_that_cannot_be_written_leaves_nothing_and_the_next_one_works(void **state)
+{
+    struct store *store = *state;
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN); /* the write fails instead */
+    struct charge charge = { "release", 1, 0, add_device(store, "d", "tinypart"), 100, 5, 10 };
+    struct charge_standing standing;
+    int r;
+
+    ok(store->begin(store));
+    ok(store->charge(store, &charge, NULL));
+    limit_files(4096);
+    r = store->commit(store);
+    limit_files(RLIM_INFINITY);
+    signal(SIGXFSZ, before);
+    assert_true(r < 0);
+    assert_int_equal(store->commit(store), -EPERM); /* rolled back: no transaction is open */
+    assert_int_equal(store->filter_standing(store, charge.device_id, 100, &standing), REFUSED_UNKNOWN);
+    ok(in_transaction(store, store->charge(store, &charge, NULL)));
+    contract_reopen(state);
+    store = *state;
+    ok(store->check(store, NULL));
+    ok(store->charges_reconcile(store, NULL));
+    ok(store->filter_standing(store, charge.device_id, 100, &standing));
+    assert_int_equal(standing.spent_ueps, 5);
+}
+
+/* Kills a process while it makes the file and its tables; how far it comes is left to the machine. */
+static void open_and_be_killed(unsigned spins)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct store *store = NULL;
+
+        _exit(store_sqlite_open(path, &store, NULL) == 0 ? 0 : 1);
+    }
+    for (volatile unsigned i = 0; i < spins; i++)
+        ;
+    ok(kill(child, SIGKILL));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+}
+
+static void a_kill_while_the_file_is_made_leaves_one_that_opens(void **state)
+{
+    struct store *store = NULL;
+
+    srandom(20261121);
+    for (int round = 0; round < 30; round++) {
+        close_if_open(state);
+        remove_files();
+        open_and_be_killed((unsigned)(random() % 20000000));
+        ok(reopen_file(&store));
+        *state = store;
+        ok(store->check(store, NULL));
+        ok(store->profile_by_name(store, "tinypart", &(struct profile){ 0 }));
+    }
+}
+
 #define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, contract_setup, close_if_open)
 
 static int run_file_tests(void)
@@ -320,6 +393,8 @@ static int run_file_tests(void)
         FILE_TEST(a_planted_mismatch_is_found_and_named),
         FILE_TEST(the_schema_itself_refuses_refunds_and_rewriting),
         FILE_TEST(check_names_what_is_broken),
+        FILE_TEST(a_commit_that_cannot_be_written_leaves_nothing_and_the_next_one_works),
+        FILE_TEST(a_kill_while_the_file_is_made_leaves_one_that_opens),
     };
 
     return cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);

@@ -6,8 +6,12 @@
  *   REFUSED_CONFLICT  the row is not in the state that the verb requires (compare-and-set lost)
  *   REFUSED_EXHAUSTED a charge would pass a cap
  * Writing verbs run inside begin()..commit(); outside they are a fault (-EPERM). Reading verbs run anywhere and, inside
- * a transaction, see what it wrote. Iterators call each() a row; each() returning non-zero ends the iteration with that
- * value. Outputs are set only on success. All texts are NUL-terminated and bounded by limits.h. */
+ * a transaction, see what it wrote. A verb that is refused has changed nothing, and the transaction goes on.
+ * Iterators call each() a row, on rows copied before the first call: each() may use every verb, even end the
+ * transaction or delete the row it is handed. each() returning non-zero ends the iteration with that value. A page's
+ * limit out of 1..PAGE_MAX is a fault (-EINVAL). A tenant_id of 0 in a listing or a *_by_id means any tenant. Outputs
+ * are set only on success. All texts are NUL-terminated and bounded by limits.h; reasons and errors, which only people
+ * read, are cut to it. */
 #ifndef TINYPART_CORE_PORTS_STORE_H
 #define TINYPART_CORE_PORTS_STORE_H
 
@@ -88,7 +92,8 @@ struct aggregate {
 
 struct store {
     void (*close)(struct store *store);
-    /* One writer: begin takes the write lock at once. commit returns after the data is durable. */
+    /* One writer: begin takes the write lock at once; within a transaction it is a fault (-EALREADY). commit returns
+     * after the data is durable; one that fails has rolled back. */
     int (*begin)(struct store *store);
     int (*commit)(struct store *store);
     void (*rollback)(struct store *store);              /* harmless outside a transaction */
@@ -106,6 +111,7 @@ struct store {
     int (*tenant_each)(struct store *store, int64_t tenant_id /* 0: all */, struct page page, EACH(tenant));
     int (*tenant_key_insert)(struct store *store, struct tenant_key *key);
     int (*tenant_key_each)(struct store *store, int64_t tenant_id, EACH(tenant_key)); /* revoked ones too */
+    /* Here and below, revoking what is revoked already is REFUSED_CONFLICT. */
     int (*tenant_key_revoke)(struct store *store, int64_t tenant_id, const uint8_t fingerprint[DIGEST_SIZE],
                              int64_t now_ms);
 
@@ -125,9 +131,11 @@ struct store {
     int (*device_each)(struct store *store, enum device_state state /* 0: both */, struct page page, EACH(device));
     int (*device_count)(struct store *store, enum device_state state, int64_t *out);
     int (*device_seen)(struct store *store, int64_t id, int64_t now_ms);
-    /* REFUSED_CONFLICT while a step of it is not final. Its name may be used again, by another id. */
+    /* REFUSED_CONFLICT while a step of it is not final. Labels, registration, slots and readings go with it; its
+     * filters, odometer, charges and final steps stay. Its name may be used again, by another id. */
     int (*device_delete)(struct store *store, int64_t id);
-    /* Raises telemetry_sequence to sequence; REFUSED_CONFLICT when it is not higher than the one kept. */
+    /* Raises telemetry_sequence to sequence; REFUSED_CONFLICT when it is not higher than the one kept, or above
+     * INT64_MAX. */
     int (*device_telemetry_sequence)(struct store *store, int64_t id, uint64_t sequence);
 
     int (*registration_put)(struct store *store,
@@ -141,11 +149,13 @@ struct store {
                              EACH(registration));
     int (*registration_expire)(struct store *store, int64_t now_ms);
 
+    /* A slot that nobody holds is a row with tenant_id 0; REFUSED_UNKNOWN is the device's. */
     int (*slot_get)(struct store *store, int64_t device_id, unsigned slot, struct slot *out);
-    int (*slot_each)(struct store *store, int64_t device_id, EACH(slot));
-    /* Takes a slot that is free or the tenant's own ("reserved"); REFUSED_CONFLICT: another tenant's. */
+    int (*slot_each)(struct store *store, int64_t device_id, EACH(slot)); /* held ones only */
+    /* Takes a slot that is free ("reserved"); the tenant's own stays as it is. REFUSED_CONFLICT: another tenant's. */
     int (*slot_take)(struct store *store, int64_t device_id, unsigned slot, int64_t tenant_id, int64_t now_ms);
     int (*slot_free)(struct store *store, int64_t device_id, unsigned slot);
+    /* REFUSED_CONFLICT: the image is another tenant's than the slot. */
     int (*slot_installed)(struct store *store, int64_t device_id, unsigned slot, int64_t image_id, int64_t poll_due_ms,
                           int64_t now_ms);
     int (*slot_polls_due)(struct store *store, int64_t now_ms, unsigned limit, EACH(slot));
@@ -164,7 +174,7 @@ struct store {
     int (*blob_read)(struct store *store, const uint8_t digest[DIGEST_SIZE], uint64_t offset, uint8_t *out,
                      size_t capacity, size_t *out_size, uint64_t *out_total);
 
-    int (*image_insert)(struct store *store, struct image *image);
+    int (*image_insert)(struct store *store, struct image *image); /* its two blobs must be there: REFUSED_UNKNOWN */
     int (*image_by_id)(struct store *store, int64_t id, struct image *out);
     int (*image_by_name)(struct store *store, int64_t tenant_id, const char *name, const char *version,
                          struct image *out);
@@ -182,7 +192,7 @@ struct store {
     /* Whether any step is not final; asked with every end of a step. */
     int (*rollout_is_unfinished)(struct store *store, int64_t id, bool *out);
 
-    int (*step_insert)(struct store *store, struct step *step);
+    int (*step_insert)(struct store *store, struct step *step); /* takes the device's name along */
     int (*step_by_id)(struct store *store, int64_t id, struct step *out);
     int (*step_each)(struct store *store, int64_t rollout_id, struct page page, EACH(step));
     /* Waiting steps of running rollouts that are due, whose device has no other step under way, within the rollout's
@@ -191,8 +201,9 @@ struct store {
     /* Steps under way (triggering .. probing) whose due time has come: silence to be judged. */
     int (*steps_overdue)(struct store *store, int64_t now_ms, unsigned limit, EACH(step));
     int (*steps_under_way)(struct store *store, int64_t *out_count);
-    int (*step_next_due)(struct store *store,
-                         int64_t *out_due_ms); /* over waiting steps of running rollouts and steps under way */
+    int (*step_next_due)(
+        struct store *store,
+        int64_t *out_due_ms); /* over steps under way, and waiting ones of running rollouts that have a free place */
     int (*step_try)(
         struct store *store,
         const struct step_try *attempt); /* REFUSED_CONFLICT: not waiting, or sequence not above the device's */
@@ -214,8 +225,9 @@ struct store {
     int (*budget_put)(struct store *store, int64_t tenant_id, int64_t from_epoch, int64_t cap_ueps);
     int (*budget_cap)(struct store *store, int64_t tenant_id, int64_t epoch,
                       int64_t *out_cap); /* REFUSED_UNKNOWN: none set */
-    /* Lowers the cap of an epoch's standing row too, never below what is spent. */
+    /* Lowers the cap of an epoch's standing row too, never below what is spent; no row yet: nothing to do. */
     int (*budget_lower)(struct store *store, int64_t tenant_id, int64_t epoch, int64_t cap_ueps);
+    /* REFUSED_UNKNOWN: nothing was charged in that epoch yet. */
     int (*budget_standing)(struct store *store, int64_t tenant_id, int64_t epoch, struct charge_standing *out);
     int (*filter_standing)(struct store *store, int64_t device_id, int64_t epoch, struct charge_standing *out);
     /* One charge: the row's spent rises by ueps if it stays within its cap, and the charge is recorded; a device charge
@@ -232,7 +244,7 @@ struct store {
     int (*reading_count)(struct store *store, int64_t *out_raw, int64_t *out_noised);
 
     int (*release_insert)(struct store *store, struct release *release, const uint8_t request_hash[DIGEST_SIZE]);
-    /* The answer is completed once its id is known, in the same transaction. */
+    /* The answer is completed once its id is known, in the same transaction, and never changed: REFUSED_CONFLICT. */
     int (*release_answer)(struct store *store, int64_t id, const char *answer, size_t size);
     int (*release_by_request)(struct store *store, int64_t tenant_id, const char *request, struct release *out,
                               uint8_t out_request_hash[DIGEST_SIZE]);
@@ -250,6 +262,7 @@ struct store {
     int (*outbox_insert)(struct store *store, struct outbox_row *row, struct bytes body);
     /* Per sink the oldest waiting row, where due; at most limit sinks. */
     int (*outbox_due)(struct store *store, int64_t now_ms, unsigned limit, EACH(outbox_row));
+    /* More than capacity: -E2BIG. Kept until delivered, then REFUSED_UNKNOWN. */
     int (*outbox_body)(struct store *store, int64_t id, uint8_t *out, size_t capacity, size_t *out_size);
     int (*outbox_delivered)(struct store *store, int64_t id, int64_t now_ms);
     int (*outbox_again)(struct store *store, int64_t id, int64_t due_ms, const char *error);
