@@ -106,7 +106,8 @@ static int question_load(struct core *core, int64_t device_id, unsigned slot, st
         r = REFUSED_UNKNOWN;
     if (r == 0)
         r = store->image_by_id(store, out->slot.image_id, &out->image);
-    if (r == 0 && (out->image.sensor[0] == '\0' || out->profile.exec_path[0] == '\0'))
+    /* Devices that post are never asked: a raw answer would undo the noise that they add. */
+    if (r == 0 && (out->image.sensor[0] == '\0' || out->profile.exec_path[0] == '\0' || out->profile.telemetry))
         r = REFUSED_UNKNOWN;
     if (r == 0)
         r = store->policy_newest(store, out->image.sensor, &out->policy);

@@ -325,7 +325,8 @@ static int backoff(struct core *core, unsigned attempts, int64_t *out_ms)
     return 0;
 }
 
-/* Saves that a try failed. A row whose sink was deleted meanwhile is gone: nothing to save. */
+/* Saves that a try failed. Where the sink was deleted meanwhile, or an earlier try got through, nothing is to be saved.
+ */
 static int try_again(struct core *core, int64_t delivery_id, unsigned attempts, const char *error)
 {
     int64_t wait_ms;
@@ -336,7 +337,7 @@ static int try_again(struct core *core, int64_t delivery_id, unsigned attempts, 
     if (r != 0)
         return r;
     r = core->store->outbox_again(core->store, delivery_id, clock_now_ms(core->clock) + wait_ms, error);
-    return transaction_end(core, r == REFUSED_UNKNOWN ? 0 : r);
+    return transaction_end(core, r == REFUSED_UNKNOWN || r == REFUSED_CONFLICT ? 0 : r);
 }
 
 static int deliver(struct core *core, const struct in_flight *row, const char *idempotency)
@@ -433,5 +434,5 @@ int export_on_outcome(struct core *core, int64_t delivery_id, bool delivered, co
     if (r != 0)
         return r;
     r = store->outbox_delivered(store, delivery_id, clock_now_ms(core->clock));
-    return transaction_end(core, r == REFUSED_UNKNOWN ? 0 : r);
+    return transaction_end(core, r == REFUSED_UNKNOWN || r == REFUSED_CONFLICT ? 0 : r);
 }

@@ -78,6 +78,7 @@ static void core_open(struct world *world)
 {
     world->core = (struct core){ .store = world->store,
                                  .transport = &world->transport.port,
+                                 .sinks = world->sinks,
                                  .clock = &world->clock.port,
                                  .crypto = &world->crypto,
                                  .maintainer = &world->maintainer,

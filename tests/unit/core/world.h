@@ -59,6 +59,7 @@ struct world {
     } transport;
     uint64_t seed;
     struct proto_crypto crypto;
+    struct sink_port *sinks; /* NULL: none; a test's own otherwise, there again after a restart */
     struct proto_random random;
     struct crypto_key *maintainer_key;
     struct proto_signer maintainer;

@@ -1,0 +1,211 @@
+#include "tests/unit/core/lab.h"
+
+#include "daemon/core/ledger.h"
+
+#define DAY 86400000LL
+
+static struct budget budget_of(struct lab *lab, const struct world_tenant *tenant)
+{
+    struct budget budget;
+
+    assert_int_equal(budget_get(lab->core, &lab->world->owner, tenant->tenant.name, &budget, &lab->why), 0);
+    return budget;
+}
+
+static void the_first_cap_holds_for_all_epochs(void **state)
+{
+    struct lab *lab = *state;
+    struct budget budget = budget_of(lab, lab->acme);
+
+    assert_int_equal(budget.cap_ueps, 5 * EPSILON);
+    assert_int_equal(budget.next_cap_ueps, 5 * EPSILON);
+    assert_int_equal(budget.spent_ueps, 0);
+    assert_int_equal(budget.epoch, WORLD_START_MS / DAY);
+    assert_int_equal(budget.renews_ms, (WORLD_START_MS / DAY + 1) * DAY);
+    assert_int_equal(budget.filter_cap_ueps, 10 * EPSILON);
+    assert_string_equal(budget.tenant, "acme");
+}
+
+static void a_rise_waits_for_the_next_epoch(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_budget(lab, lab->acme, 7 * EPSILON);
+    assert_int_equal(budget_of(lab, lab->acme).cap_ueps, 5 * EPSILON);
+    assert_int_equal(budget_of(lab, lab->acme).next_cap_ueps, 7 * EPSILON);
+    lab->world->clock.now_ms += DAY;
+    assert_int_equal(budget_of(lab, lab->acme).cap_ueps, 7 * EPSILON);
+}
+
+static void a_fall_holds_at_once_and_takes_back_a_rise_that_waits(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_budget(lab, lab->acme, 7 * EPSILON);
+    lab_budget(lab, lab->acme, 2 * EPSILON);
+    assert_int_equal(budget_of(lab, lab->acme).cap_ueps, 2 * EPSILON);
+    assert_int_equal(budget_of(lab, lab->acme).next_cap_ueps, 2 * EPSILON);
+}
+
+static void a_fall_below_what_is_spent_leaves_nothing_and_takes_nothing_back(void **state)
+{
+    struct lab *lab = *state;
+    struct release release;
+
+    lab_device(lab, "thermo-1");
+    lab_release(lab, lab->acme, "count", 3 * EPSILON, NULL);
+    lab_budget(lab, lab->acme, EPSILON);
+    assert_int_equal(budget_of(lab, lab->acme).spent_ueps, 3 * EPSILON);
+    assert_int_equal(lab_ask(lab, lab->acme, "count", 1, NULL, &release), REFUSED_EXHAUSTED);
+    lab->world->clock.now_ms += DAY;
+    lab_release(lab, lab->acme, "count", EPSILON, NULL);
+    assert_int_equal(lab_ask(lab, lab->acme, "count", 1, NULL, &release), REFUSED_EXHAUSTED);
+}
+
+static void a_cap_of_zero_closes_the_data_of_past_epochs_too(void **state)
+{
+    struct lab *lab = *state;
+    struct release release;
+    struct release_order yesterday = { .query = "count", .sensor = "temperature", .ueps = 1 };
+
+    lab_device(lab, "thermo-1");
+    lab->world->clock.now_ms += DAY;
+    yesterday.from_ms = WORLD_START_MS;
+    yesterday.to_ms = WORLD_START_MS + 1000;
+    assert_int_equal(release_create(lab->core, &lab->acme->caller, &yesterday, &release, &lab->why), 0);
+    lab_budget(lab, lab->acme, 0);
+    yesterday.to_ms++;
+    assert_int_equal(release_create(lab->core, &lab->acme->caller, &yesterday, &release, &lab->why), REFUSED_EXHAUSTED);
+    assert_int_equal(lab_ask(lab, lab->acme, "count", 1, NULL, &release), REFUSED_EXHAUSTED);
+}
+
+static void a_rise_opens_nothing_more_in_past_epochs(void **state)
+{
+    struct lab *lab = *state;
+    struct charge_standing standing;
+
+    lab_budget(lab, lab->acme, 9 * EPSILON);
+    lab->world->clock.now_ms += DAY;
+    int64_t present = ledger_epoch(lab->core, lab->world->clock.now_ms);
+    assert_int_equal(ledger_budget(lab->core, lab->acme->tenant.id, present - 1, present, &standing), 0);
+    assert_int_equal(standing.cap_ueps, 5 * EPSILON);
+    assert_int_equal(ledger_budget(lab->core, lab->acme->tenant.id, present, present, &standing), 0);
+    assert_int_equal(standing.cap_ueps, 9 * EPSILON);
+}
+
+/* I2, I5 */
+static void is_spent_to_the_last_unit_and_not_one_beyond(void **state)
+{
+    struct lab *lab = *state;
+    struct release release;
+
+    lab_device(lab, "thermo-1");
+    lab_release(lab, lab->acme, "count", 5 * EPSILON - 1, NULL);
+    assert_int_equal(lab_ask(lab, lab->acme, "count", 2, NULL, &release), REFUSED_EXHAUSTED);
+    assert_string_equal(lab->why.where, "tenant");
+    assert_string_equal(lab->why.what,
+                        "the budget of tenant acme for epoch 2025-10-09 has spent 4.999999 of 5 and this asks 0.000002 "
+                        "more; data of the next epoch, from 2025-10-10T00:00:00Z on, has its own");
+    lab_release(lab, lab->acme, "count", 1, NULL);
+    assert_int_equal(lab_ask(lab, lab->acme, "count", 1, NULL, &release), REFUSED_EXHAUSTED);
+    assert_int_equal(lab_spent(lab, lab->acme), 5 * EPSILON);
+    lab->world->clock.now_ms += DAY;
+    assert_int_equal(lab_spent(lab, lab->acme), 0);
+    lab_release(lab, lab->acme, "count", 1, NULL);
+}
+
+/* The ledger's time never goes back: an epoch that was spent does not open again. */
+static void a_clock_set_back_opens_no_epoch_again(void **state)
+{
+    struct lab *lab = *state;
+    int64_t before_ms, after_ms;
+    struct release release;
+
+    lab_device(lab, "thermo-1");
+    lab->world->clock.now_ms += DAY;
+    lab_release(lab, lab->acme, "count", 5 * EPSILON, NULL);
+    assert_int_equal(ledger_peek_ms(lab->core, &before_ms), 0);
+    lab->world->clock.now_ms -= 40 * DAY;
+    world_restart(lab->world);
+    assert_int_equal(ledger_peek_ms(lab->core, &after_ms), 0);
+    assert_int_equal(after_ms, before_ms);
+    assert_int_equal(lab_spent(lab, lab->acme), 5 * EPSILON);
+    assert_int_equal(lab_ask(lab, lab->acme, "count", 1, NULL, &release), REFUSED_EXHAUSTED);
+    /* a clock that jumps ahead and comes back leaves it where it was ahead */
+    lab->world->clock.now_ms += 400 * DAY;
+    lab_release(lab, lab->acme, "count", 1, NULL);
+    assert_int_equal(ledger_peek_ms(lab->core, &before_ms), 0);
+    lab->world->clock.now_ms -= 300 * DAY;
+    assert_int_equal(ledger_peek_ms(lab->core, &after_ms), 0);
+    assert_int_equal(after_ms, before_ms);
+}
+
+/* I7 */
+static void without_a_budget_nothing_is_released(void **state)
+{
+    struct lab *lab = *state;
+    struct world_tenant *poor = world_tenant(lab->world, "poor");
+    struct release release;
+    struct budget budget;
+
+    world_grant(lab->world, poor, "");
+    lab_device(lab, "thermo-1");
+    assert_int_equal(lab_ask(lab, poor, "count", 1, NULL, &release), REFUSED_EXHAUSTED);
+    assert_string_equal(lab->why.what, "tenant poor has no budget, so nothing can be released to it");
+    assert_int_equal(budget_get(lab->core, &poor->caller, NULL, &budget, &lab->why), REFUSED_UNKNOWN);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM charge"), 0);
+}
+
+/* I4 */
+static void a_ledger_that_does_not_add_up_stops_what_charges_and_says_so(void **state)
+{
+    struct lab *lab = *state;
+    struct release first, release;
+
+    lab_device(lab, "thermo-1");
+    first = lab_release(lab, lab->acme, "count", EPSILON, "r1");
+    lab->ledger_is_broken = true;
+    lab_sql(lab, "UPDATE filter SET spent_ueps = spent_ueps + 1");
+    assert_int_equal(ledger_check(lab->core, &lab->why), REFUSED_CONFLICT);
+    assert_non_null(strstr(lab->why.what, "filter of device"));
+    core_stop(lab->core);
+    assert_int_equal(core_start(lab->core, &lab->why), 0);
+    assert_true(lab->core->ledger_broken);
+    assert_int_equal(lab_ask(lab, lab->acme, "count", 1, NULL, &release), REFUSED_CONFLICT);
+    assert_string_equal(lab->why.where, "ledger");
+    /* what was answered costs nothing to say again */
+    assert_int_equal(lab_ask(lab, lab->acme, "count", EPSILON, "r1", &release), 0);
+    assert_string_equal(release.answer, first.answer);
+}
+
+static void is_set_by_owner_and_privacy_officer_and_seen_by_its_own_tenant(void **state)
+{
+    struct lab *lab = *state;
+    struct budget budget;
+
+    assert_int_equal(budget_set(lab->core, &lab->acme->caller, "acme", 1, &budget, NULL), REFUSED_FORBIDDEN);
+    assert_int_equal(budget_set(lab->core, &lab->world->keeper, "acme", 1, &budget, NULL), REFUSED_FORBIDDEN);
+    assert_int_equal(budget_set(lab->core, &lab->world->owner, "nobody", 1, &budget, NULL), REFUSED_UNKNOWN);
+    assert_int_equal(budget_set(lab->core, &lab->world->owner, "acme", -1, &budget, NULL), REFUSED_INVALID);
+    assert_int_equal(budget_set(lab->core, &lab->world->owner, "acme", INT64_MAX, &budget, NULL), REFUSED_INVALID);
+    assert_int_equal(budget_get(lab->core, &lab->acme->caller, "beta", &budget, NULL), REFUSED_UNKNOWN); /* I8 */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_TEST(the_first_cap_holds_for_all_epochs),
+        LAB_TEST(a_rise_waits_for_the_next_epoch),
+        LAB_TEST(a_fall_holds_at_once_and_takes_back_a_rise_that_waits),
+        LAB_TEST(a_fall_below_what_is_spent_leaves_nothing_and_takes_nothing_back),
+        LAB_TEST(a_cap_of_zero_closes_the_data_of_past_epochs_too),
+        LAB_TEST(a_rise_opens_nothing_more_in_past_epochs),
+        LAB_TEST(is_spent_to_the_last_unit_and_not_one_beyond),
+        LAB_TEST(a_clock_set_back_opens_no_epoch_again),
+        LAB_TEST(without_a_budget_nothing_is_released),
+        LAB_TEST(a_ledger_that_does_not_add_up_stops_what_charges_and_says_so),
+        LAB_TEST(is_set_by_owner_and_privacy_officer_and_seen_by_its_own_tenant),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,674 @@
+#include "tests/unit/core/lab.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "daemon/base/text.h"
+
+#define DAY 86400000LL
+
+struct pack {
+    struct telemetry telemetry;
+    struct senml_record records[RECORDS_PER_PACK_MAX + 1];
+};
+
+static struct senml_record record_of(const char *name, int64_t mantissa, int exponent)
+{
+    struct senml_record record = { .kind = SENML_NUMBER };
+
+    assert_int_equal(text_copy(record.name, sizeof(record.name), name), 0);
+    assert_int_equal(text_copy(record.unit, sizeof(record.unit), "Cel"), 0);
+    assert_int_equal(decimal_make(mantissa, exponent, &record.number), 0);
+    return record;
+}
+
+/* One reading of 21.5 noised by version 1, from the device's own address; s= rises with every pack. */
+static struct pack *pack_of(const struct device *device)
+{
+    static struct pack pack;
+    static uint64_t sequence;
+
+    memset(&pack, 0, sizeof(pack));
+    pack.telemetry = (struct telemetry){ .endpoint = device->name,
+                                         .peer = device->address,
+                                         .sequence = ++sequence,
+                                         .policy_version = 1,
+                                         .records = pack.records,
+                                         .count = 1 };
+    pack.records[0] = record_of("temperature", 215, -1);
+    return &pack;
+}
+
+static int post(struct lab *lab, const struct pack *pack)
+{
+    memset(&lab->why, 0, sizeof(lab->why));
+    return collect_telemetry(lab->core, &pack->telemetry, &lab->why);
+}
+
+static int64_t readings(struct lab *lab)
+{
+    return lab_number(lab, "SELECT count(*) FROM reading");
+}
+
+/* A kind of device that posts raw readings: the shipped ones do not. */
+static struct device raw_device(struct lab *lab, const char *name)
+{
+    lab_sql(lab, "CREATE TEMP TABLE one AS SELECT * FROM profile WHERE name = 'tinypart'");
+    lab_sql(lab, "UPDATE one SET name = 'raw', noises_on_board = 0");
+    lab_sql(lab, "INSERT OR IGNORE INTO main.profile SELECT * FROM one");
+    lab_sql(lab, "DROP TABLE one");
+    return world_device(lab->world, name, "raw", "site=lyon");
+}
+
+/* I2: the noised number is one loss of the device's, however many get it. */
+static void charges_the_filter_once_and_each_tenant_that_gets_the_rows(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1"), found;
+    struct pack *pack = pack_of(&device);
+
+    lab_sink(lab, lab->acme, "lake", "file");
+    lab_sink(lab, lab->beta, "sea", "file");
+    pack->records[1] = record_of("thermo-1/temperature", -5, 0);
+    pack->telemetry.count = 2;
+    assert_int_equal(post(lab, pack), 0);
+    assert_int_equal(lab_filter(lab, &device), 200000);
+    assert_int_equal(lab_spent(lab, lab->acme), 200000);
+    assert_int_equal(lab_spent(lab, lab->beta), 200000);
+    assert_int_equal(readings(lab), 2);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM charge WHERE cause = 'telemetry'"), 3);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM outbox WHERE kind = 'rows'"), 2);
+    assert_int_equal(lab->core->counters[COUNT_TELEMETRY_STORED], 1);
+    assert_int_equal(lab->world->store->device_by_id(lab->world->store, device.id, &found), 0);
+    assert_int_equal(found.seen_ms, lab->world->clock.now_ms);
+    assert_int_equal(found.life_spent_ueps, 200000);
+}
+
+static void exports_rows_that_say_how_they_were_noised(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+    int64_t next_ms;
+
+    lab_sink(lab, lab->acme, "lake", "file");
+    assert_int_equal(post(lab, pack_of(&device)), 0);
+    assert_int_equal(lab->delivery_count, 0); /* I1 */
+    assert_int_equal(export_tick(lab->core, lab->world->clock.now_ms, &next_ms), 0);
+    assert_int_equal(lab->delivery_count, 1);
+    json_t *body = json_loads(lab->deliveries[0].body, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *row = json_array_get(json_object_get(body, "rows"), 0);
+    assert_string_equal(lab_text(body, NULL, "device"), "thermo-1");
+    assert_string_equal(lab_text(row, NULL, "sensor"), "temperature");
+    assert_string_equal(lab_text(row, NULL, "value"), "21.5");
+    assert_string_equal(lab_text(row, NULL, "unit"), "Cel");
+    assert_string_equal(lab_text(row, NULL, "epsilon"), "0.1");
+    assert_int_equal(json_integer_value(json_object_get(row, "policy_version")), 1);
+    assert_int_equal(json_integer_value(json_object_get(row, "scale_num")), 60500);
+    json_decref(body);
+}
+
+static void a_tenant_without_sinks_pays_for_no_rows(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+
+    lab_sink(lab, lab->acme, "lake", "file");
+    assert_int_equal(post(lab, pack_of(&device)), 0);
+    assert_int_equal(lab_spent(lab, lab->acme), 100000);
+    assert_int_equal(lab_spent(lab, lab->beta), 0);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM outbox"), 1);
+}
+
+static void a_tenant_whose_budget_is_dry_just_does_not_get_the_rows(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+
+    lab_sink(lab, lab->acme, "lake", "file");
+    lab_sink(lab, lab->beta, "sea", "file");
+    lab_budget(lab, lab->acme, 99999);
+    assert_int_equal(post(lab, pack_of(&device)), 0);
+    assert_int_equal(lab_spent(lab, lab->acme), 0);
+    assert_int_equal(lab_spent(lab, lab->beta), 100000);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM outbox"), 1);
+}
+
+/* I7, I11: refused and counted, nothing stored; one note in the record for each epoch. */
+static void with_nobody_left_to_take_it_a_pack_is_refused(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+
+    lab_sink(lab, lab->acme, "lake", "file");
+    lab_sink(lab, lab->beta, "sea", "file");
+    lab_budget(lab, lab->acme, 99999);
+    lab_budget(lab, lab->beta, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(post(lab, pack_of(&device)), REFUSED_EXHAUSTED);
+    assert_int_equal(readings(lab), 0);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM charge"), 0);
+    assert_int_equal(lab->core->counters[COUNT_TELEMETRY_OVER_BUDGET], 3);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM audit WHERE action = 'telemetry.exhausted'"), 1);
+    lab->world->clock.now_ms += DAY;
+    assert_int_equal(post(lab, pack_of(&device)), REFUSED_EXHAUSTED);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM audit WHERE action = 'telemetry.exhausted'"), 2);
+}
+
+/* I2 */
+static void a_full_filter_takes_no_more_readings(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+
+    lab->core->settings.filter_cap_ueps = 250000;
+    lab_sink(lab, lab->acme, "lake", "file");
+    assert_int_equal(post(lab, pack_of(&device)), 0);
+    assert_int_equal(post(lab, pack_of(&device)), 0);
+    assert_int_equal(post(lab, pack_of(&device)), REFUSED_EXHAUSTED);
+    assert_string_equal(lab->why.what,
+                        "the filter of device thermo-1 for epoch 2025-10-09 has spent 0.2 of 0.25 and this "
+                        "pack asks 0.1 more; the next epoch begins 2025-10-10T00:00:00Z");
+    assert_int_equal(readings(lab), 2);
+    assert_int_equal(lab_spent(lab, lab->acme), 200000);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM outbox"), 2);
+    lab->world->clock.now_ms += DAY;
+    assert_int_equal(post(lab, pack_of(&device)), 0);
+}
+
+static void a_lifetime_that_is_spent_takes_no_more_readings(void **state)
+{
+    struct lab *lab = *state;
+
+    lab->core->settings.life_cap_ueps = 150000;
+    struct device device = lab_device(lab, "mortal");
+    assert_int_equal(post(lab, pack_of(&device)), 0);
+    lab->world->clock.now_ms += DAY;
+    assert_int_equal(post(lab, pack_of(&device)), REFUSED_EXHAUSTED);
+    assert_non_null(strstr(lab->why.what, "whole life"));
+}
+
+/* I4 */
+static void a_broken_ledger_takes_no_noised_readings(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+
+    lab->core->ledger_broken = true;
+    assert_int_equal(post(lab, pack_of(&device)), REFUSED_CONFLICT);
+    assert_string_equal(lab->why.where, "ledger");
+    assert_int_equal(readings(lab), 0);
+}
+
+static void a_repeated_sequence_number_is_a_duplicate(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+    struct pack *pack = pack_of(&device);
+
+    assert_int_equal(post(lab, pack), 0);
+    assert_int_equal(post(lab, pack), REFUSED_EXISTS);
+    pack->telemetry.sequence--;
+    assert_int_equal(post(lab, pack), REFUSED_EXISTS);
+    world_restart(lab->world); /* I12 */
+    pack->telemetry.sequence++;
+    assert_int_equal(post(lab, pack), REFUSED_EXISTS);
+    pack->telemetry.sequence = UINT64_MAX;
+    assert_int_equal(post(lab, pack), REFUSED_INVALID);
+    assert_int_equal(readings(lab), 1);
+    assert_int_equal(lab_filter(lab, &device), 100000);
+}
+
+static void a_refused_pack_may_be_sent_again_with_its_number(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+    struct pack *pack = pack_of(&device);
+
+    strcpy(pack->records[0].unit, "K");
+    assert_int_equal(post(lab, pack), REFUSED_INVALID);
+    strcpy(pack->records[0].unit, "Cel");
+    assert_int_equal(post(lab, pack), 0);
+}
+
+/* I7 */
+static void who_may_not_post_is_refused_and_nothing_of_it_is_kept(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1"), riot = lab_riot(lab, "riot-1"),
+                  other = lab_device(lab, "thermo-2");
+    struct pack *pack = pack_of(&device);
+    uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
+
+    lab_fingerprint(lab, before);
+    pack->telemetry.endpoint = "stranger";
+    assert_int_equal(post(lab, pack), REFUSED_UNKNOWN);
+    pack = pack_of(&riot);
+    assert_int_equal(post(lab, pack), REFUSED_FORBIDDEN);
+    pack = pack_of(&device);
+    pack->telemetry.peer = other.address; /* speaks for another */
+    assert_int_equal(post(lab, pack), REFUSED_FORBIDDEN);
+    pack->telemetry.peer = "coap://nonsense";
+    assert_int_equal(post(lab, pack), REFUSED_FORBIDDEN);
+    pack = pack_of(&device);
+    lab->core->settings.telemetry_plain = false; /* the operator does not want it */
+    assert_int_equal(post(lab, pack), REFUSED_FORBIDDEN);
+    pack->telemetry.count = 0;
+    assert_int_equal(post(lab, pack), REFUSED_TOO_LARGE);
+    pack->telemetry.count = RECORDS_PER_PACK_MAX + 1;
+    assert_int_equal(post(lab, pack), REFUSED_TOO_LARGE);
+    lab_fingerprint(lab, after);
+    assert_memory_equal(before, after, DIGEST_SIZE);
+    assert_int_equal(lab->core->counters[COUNT_TELEMETRY_REFUSED], 7);
+    pack->telemetry.count = 1;
+    pack->telemetry.authenticated = true; /* over DTLS, from wherever */
+    pack->telemetry.peer = "coap://[fd00::9999]";
+    assert_int_equal(post(lab, pack), 0);
+}
+
+static void the_peers_port_zone_and_spelling_do_not_matter(void **state)
+{
+    struct lab *lab = *state;
+    struct device device;
+    const struct device_order order = { .name = "four", .profile = "tinypart", .address = "coap://10.0.0.7" };
+    static const char *const same[] = { "coap://10.0.0.7:49152", "coap://[::ffff:10.0.0.7]:5683",
+                                        "coap://[::FFFF:a00:7%eth0]" };
+    static const char *const others[] = { "coap://10.0.0.70", "coap://10.0.0.7.example", "coaps://10.0.0.7", "coap://",
+                                          "" };
+
+    assert_int_equal(device_create(lab->core, &lab->world->owner, &order, &device, &lab->why), 0);
+    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+        struct pack *pack = pack_of(&device);
+        pack->telemetry.peer = same[i];
+        assert_int_equal(post(lab, pack), 0);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct pack *pack = pack_of(&device);
+        pack->telemetry.peer = others[i];
+        assert_int_equal(post(lab, pack), REFUSED_FORBIDDEN);
+    }
+}
+
+static void what_is_out_of_policy_refuses_the_whole_pack(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+    struct senml_record bad[12];
+    size_t count = 0;
+
+    bad[count++] = record_of("thermo-2/temperature", 1, 0);
+    bad[count++] = record_of("urn:dev:ep:thermo-2:temperature", 1, 0);
+    bad[count++] = record_of("Temperature", 1, 0);
+    bad[count++] = record_of("thermo-1/", 1, 0);
+    bad[count++] = record_of("temperature", 6050 + 1210001, -2); /* beyond upper + bound */
+    bad[count++] = record_of("temperature", -(2000 + 1210001), -2);
+    bad[count++] = record_of("temperature", 1, 30);
+    bad[count] = record_of("temperature", 1, 0);
+    strcpy(bad[count++].unit, "");
+    bad[count] = record_of("temperature", 1, 0);
+    bad[count++].kind = SENML_STRING;
+    bad[count] = record_of("temperature", 1, 0);
+    bad[count++].has_sum = true;
+    bad[count] = record_of("temperature", 1, 0);
+    bad[count++].time_ms = lab->world->clock.now_ms - DAY - 1;
+    bad[count] = record_of("temperature", 1, 0);
+    bad[count++].time_ms = lab->world->clock.now_ms + DAY + 1;
+    for (size_t i = 0; i < count; i++) {
+        struct pack *pack = pack_of(&device);
+        pack->records[1] = bad[i];
+        pack->telemetry.count = 2;
+        if (post(lab, pack) != REFUSED_INVALID)
+            fail_msg("record %zu: %s", i, lab->why.what);
+    }
+    assert_int_equal(readings(lab), 0);
+    assert_int_equal(lab_filter(lab, &device), 0);
+}
+
+static void knows_a_sensor_by_all_the_forms_of_its_name(void **state)
+{
+    static const char *const forms[] = { "temperature",
+                                         "thermo-1/temperature",
+                                         "thermo-1:temperature",
+                                         "urn:dev:ep:thermo-1:temperature",
+                                         "urn:dev:ep:thermo-1/temperature",
+                                         "urn:dev:ep:thermo-1_temperature" };
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+    struct pack *pack = pack_of(&device);
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+        pack->records[i] = record_of(forms[i], 6050 + 1210000, -2); /* at the very bound */
+    pack->telemetry.count = sizeof(forms) / sizeof(forms[0]);
+    if (post(lab, pack) != 0)
+        fail_msg("%s", lab->why.what);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM reading WHERE sensor = 'temperature' AND noised = 1"), 6);
+}
+
+/* I7 */
+static void sensors_without_policy_or_grant_are_left_out_and_counted(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+    struct pack *pack = pack_of(&device);
+    const struct policy_order load = { .sensor = "load", .lower = "0", .upper = "1", .unit_text = "Cel" };
+    const struct grant_order grant = {
+        .tenant = "acme", .selector = "", .sensors = "temperature", .helpers = "", .slots = ""
+    };
+    struct grant granted;
+
+    lab_policy(lab, &load);
+    pack->records[1] = record_of("load", 5, -1);
+    pack->records[2] = record_of("pressure", 5, 0);
+    pack->telemetry.count = 3;
+    lab_sql(lab, "UPDATE \"grant\" SET revoked_ms = 1");
+    assert_int_equal(grant_create(lab->core, &lab->world->owner, &grant, &granted, &lab->why), 0);
+    if (post(lab, pack) != 0)
+        fail_msg("%s", lab->why.what);
+    assert_int_equal(readings(lab), 1);
+    assert_int_equal(lab->core->counters[COUNT_TELEMETRY_NO_POLICY], 1);
+    assert_int_equal(lab->core->counters[COUNT_TELEMETRY_NO_GRANT], 1);
+    assert_int_equal(grant_revoke(lab->core, &lab->world->owner, granted.id, &lab->why), 0);
+    assert_int_equal(post(lab, pack_of(&device)), REFUSED_FORBIDDEN);
+    assert_int_equal(readings(lab), 1);
+}
+
+static void readings_noised_by_the_version_before_are_taken_for_one_epoch(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+    const struct policy_order wider = { .sensor = "temperature", .lower = "-40", .upper = "80" };
+
+    lab_policy(lab, &wider);
+    assert_int_equal(post(lab, pack_of(&device)), 0);
+    lab->world->clock.now_ms += DAY;
+    assert_int_equal(post(lab, pack_of(&device)), REFUSED_CONFLICT);
+    struct pack *pack = pack_of(&device);
+    pack->telemetry.policy_version = 2;
+    assert_int_equal(post(lab, pack), 0);
+    pack = pack_of(&device);
+    pack->telemetry.policy_version = 3;
+    assert_int_equal(post(lab, pack), REFUSED_CONFLICT);
+    assert_int_equal(lab->core->counters[COUNT_TELEMETRY_OUT_OF_POLICY], 2);
+}
+
+/* I7: raw readings only from kinds that cannot noise, and noise only from those that can. */
+static void raw_readings_come_only_from_devices_that_cannot_noise(void **state)
+{
+    struct lab *lab = *state;
+    struct device noising = lab_device(lab, "thermo-1"), raw = raw_device(lab, "raw-1");
+    struct pack *pack = pack_of(&noising);
+
+    lab_sink(lab, lab->acme, "lake", "file");
+    pack->telemetry.policy_version = 0;
+    assert_int_equal(post(lab, pack), REFUSED_FORBIDDEN);
+    assert_int_equal(post(lab, pack_of(&raw)), REFUSED_FORBIDDEN);
+    pack = pack_of(&raw);
+    pack->telemetry.policy_version = -1;
+    assert_int_equal(post(lab, pack), REFUSED_FORBIDDEN);
+    assert_int_equal(readings(lab), 0);
+    pack = pack_of(&raw);
+    pack->telemetry.policy_version = 0;
+    pack->records[0] = record_of("temperature", 99999, 0); /* is clamped when it is asked for */
+    assert_int_equal(post(lab, pack), 0);
+    assert_int_equal(lab_number(lab, "SELECT value FROM reading WHERE noised = 0"), 9999900);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM outbox"), 0); /* raw never leaves */
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM charge"), 0);
+}
+
+static void a_full_outbox_misses_rows_and_counts_them(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+
+    lab_sink(lab, lab->acme, "full", "file");
+    lab_sql(lab, "UPDATE sink SET waiting = 100000");
+    lab_sink(lab, lab->acme, "lake", "file");
+    lab_sink(lab, lab->beta, "sea", "file");
+    assert_int_equal(post(lab, pack_of(&device)), 0);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM outbox"), 2);
+    assert_int_equal(lab->core->counters[COUNT_EXPORT_REFUSED], 1);
+    assert_int_equal(lab_spent(lab, lab->acme), 100000);
+    lab_sql(lab, "UPDATE sink SET waiting = 100000");
+    assert_int_equal(post(lab, pack_of(&device)), REFUSED_EXHAUSTED); /* nobody can take it: nobody pays */
+    assert_int_equal(lab_spent(lab, lab->acme), 100000);
+    assert_int_equal(readings(lab), 1);
+}
+
+/* ---- polls ---- */
+
+static struct device polled(struct lab *lab)
+{
+    struct device device = lab_riot(lab, "riot-1");
+    struct image image = world_image(lab->world, lab->acme, "thermo", "1.0");
+    struct store *store = lab->world->store;
+    int64_t now_ms = lab->world->clock.now_ms;
+
+    assert_int_equal(store->begin(store), 0);
+    assert_int_equal(store->slot_take(store, device.id, 1, lab->acme->tenant.id, now_ms), 0);
+    assert_int_equal(store->slot_installed(store, device.id, 1, image.id, now_ms, now_ms), 0);
+    assert_int_equal(store->commit(store), 0);
+    return device;
+}
+
+static int64_t tick(struct lab *lab)
+{
+    int64_t next_ms;
+
+    assert_int_equal(collect_tick(lab->core, lab->world->clock.now_ms, &next_ms), 0);
+    return next_ms;
+}
+
+static void polls_a_container_at_its_sensors_interval(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = polled(lab);
+
+    assert_int_equal(tick(lab), lab->world->clock.now_ms + 60000);
+    const struct world_request *request = world_asked(lab->world);
+    assert_string_equal(request->path, "/bpf/exec/1");
+    assert_string_equal(request->address, device.address);
+    assert_int_equal(request->size, 0);
+    world_answer(lab->world, world_asked(lab->world), 204, "27.18");
+    assert_int_equal(lab_number(lab, "SELECT value FROM reading WHERE noised = 0"), 2718);
+    assert_int_equal(lab_number(lab, "SELECT tenant_id FROM reading"), lab->acme->tenant.id);
+    assert_int_equal(lab_filter(lab, &device), 0); /* what nobody asked for costs nothing */
+    lab->world->clock.now_ms += 59999;
+    tick(lab);
+    assert_int_equal(lab->world->transport.count, 1);
+    lab->world->clock.now_ms += 1;
+    tick(lab);
+    assert_int_equal(lab->world->transport.count, 2);
+    world_answer(lab->world, world_asked(lab->world), 205, "-3.5");
+    assert_int_equal(lab_number(lab, "SELECT value FROM reading ORDER BY id DESC"), -350);
+}
+
+static void tells_a_fault_from_a_value(void **state)
+{
+    static const struct {
+        unsigned code;
+        const char *payload;
+    } faults[] = {
+        { 204, "-0.01" }, { 204, "" },       { 204, "27.1.8" }, { 204, "nan" }, { 204, "2e1" },
+        { 204, "+5" },    { 204, "27.185" }, { 404, "27.18" },  { 500, "" },    { 204, "9223372036854775807" },
+        { 204, " 27.18" }
+    };
+    struct lab *lab = *state;
+
+    polled(lab);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        tick(lab);
+        world_answer(lab->world, world_asked(lab->world), faults[i].code, faults[i].payload);
+        assert_int_equal(lab->core->counters[COUNT_POLL_FAULT], i + 1);
+        lab->world->clock.now_ms += 60000;
+    }
+    tick(lab);
+    world_answer_with(lab->world, world_asked(lab->world), ANSWER_NONE);
+    assert_int_equal(readings(lab), 0);
+    lab->world->clock.now_ms += 60000;
+    tick(lab);
+    world_answer(lab->world, world_asked(lab->world), 204, "-0.02");
+    assert_int_equal(readings(lab), 1);
+}
+
+static void a_poll_is_dated_by_the_ledger_when_its_answer_comes(void **state)
+{
+    struct lab *lab = *state;
+
+    polled(lab);
+    tick(lab);
+    lab->world->clock.now_ms += DAY;
+    world_answer(lab->world, world_asked(lab->world), 204, "27.18");
+    assert_int_equal(lab_number(lab, "SELECT epoch FROM reading"), (WORLD_START_MS + DAY) / DAY);
+}
+
+/* I7 */
+static void asks_nothing_without_grant_and_keeps_nothing_that_lost_it(void **state)
+{
+    struct lab *lab = *state;
+
+    polled(lab);
+    tick(lab);
+    lab_sql(lab, "UPDATE \"grant\" SET revoked_ms = 1");
+    world_answer(lab->world, world_asked(lab->world), 204, "27.18");
+    assert_int_equal(readings(lab), 0);
+    lab->world->clock.now_ms += 60000;
+    tick(lab);
+    assert_int_equal(lab->world->transport.count, 1);
+}
+
+/* I10 */
+static void leaves_a_busy_device_alone_and_looks_again_soon(void **state)
+{
+    struct lab *lab = *state;
+
+    polled(lab);
+    tick(lab);
+    lab->world->clock.now_ms += 60000;
+    assert_int_equal(tick(lab), lab->world->clock.now_ms + 5000); /* still thinking */
+    assert_int_equal(lab->world->transport.count, 1);
+    world_answer(lab->world, world_asked(lab->world), 204, "1");
+    lab->world->clock.now_ms += 5000;
+    tick(lab);
+    assert_int_equal(lab->world->transport.count, 2);
+}
+
+static void a_poll_under_way_at_a_stop_is_just_asked_again(void **state)
+{
+    struct lab *lab = *state;
+
+    polled(lab);
+    tick(lab);
+    world_restart(lab->world);
+    lab->world->clock.now_ms += 60000;
+    tick(lab);
+    world_answer(lab->world, world_asked(lab->world), 204, "1");
+    assert_int_equal(readings(lab), 1);
+    assert_int_equal(lab->core->counters[COUNT_POLL_FAULT], 0);
+}
+
+/* ---- device run ---- */
+
+static void keep_answer(void *context, const struct run_answer *answer)
+{
+    *(struct run_answer *)context = *answer;
+}
+
+static int run(struct lab *lab, const struct caller *caller, const char *device, unsigned slot, struct run_answer *out)
+{
+    out->kind = -1;
+    memset(&lab->why, 0, sizeof(lab->why));
+    return collect_run(lab->core, caller, device, slot, keep_answer, out, &lab->why);
+}
+
+static void runs_a_container_by_hand_and_notes_who_did(void **state)
+{
+    struct lab *lab = *state;
+    struct run_answer answer;
+
+    lab_riot(lab, "riot-1");
+    assert_int_equal(run(lab, &lab->world->owner, "riot-1", 0, &answer), 0);
+    assert_int_equal(answer.kind, -1);
+    assert_string_equal(world_asked(lab->world)->path, "/bpf/exec/0");
+    assert_int_equal(run(lab, &lab->world->owner, "riot-1", 0, &answer), REFUSED_BUSY); /* I10 */
+    world_answer(lab->world, world_asked(lab->world), 204, "27.18");
+    assert_int_equal(answer.kind, 0);
+    assert_int_equal(answer.code, 204);
+    assert_string_equal(answer.text, "27.18");
+    assert_false(answer.looks_like_fault);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM audit WHERE action = 'device.run'"), 1);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM audit WHERE detail LIKE '%27.18%'"), 0);
+    assert_int_equal(readings(lab), 0);
+}
+
+static void says_why_a_container_gave_no_answer(void **state)
+{
+    struct lab *lab = *state;
+    struct run_answer answer;
+
+    lab_riot(lab, "riot-1");
+    assert_int_equal(run(lab, &lab->world->owner, "riot-1", 1, &answer), 0);
+    world_answer(lab->world, world_asked(lab->world), 204, "-0.01");
+    assert_true(answer.looks_like_fault);
+    assert_int_equal(run(lab, &lab->world->owner, "riot-1", 1, &answer), 0);
+    world_answer(lab->world, world_asked(lab->world), 404, "");
+    assert_int_equal(answer.kind, REFUSED_CONFLICT);
+    assert_string_equal(answer.why.what, "the device answered 4.04: there may be no container in this slot");
+    assert_int_equal(run(lab, &lab->world->owner, "riot-1", 1, &answer), 0);
+    world_answer_with(lab->world, world_asked(lab->world), ANSWER_NONE);
+    assert_int_equal(answer.kind, REFUSED_BUSY);
+    assert_int_equal(run(lab, &lab->world->owner, "riot-1", 1, &answer), 0);
+    world_restart(lab->world);
+    assert_int_equal(answer.kind, REFUSED_BUSY);
+    assert_non_null(strstr(answer.why.what, "stopped"));
+}
+
+static void refuses_what_cannot_be_run(void **state)
+{
+    struct lab *lab = *state;
+    struct run_answer answer;
+
+    lab_riot(lab, "riot-1");
+    world_device(lab->world, "main-1", "riot-mainline", NULL);
+    assert_int_equal(run(lab, &lab->world->keeper, "riot-1", 0, &answer), REFUSED_FORBIDDEN);
+    assert_int_equal(run(lab, &lab->acme->caller, "riot-1", 0, &answer), REFUSED_FORBIDDEN);
+    assert_int_equal(run(lab, &lab->world->owner, "nobody", 0, &answer), REFUSED_UNKNOWN);
+    assert_int_equal(run(lab, &lab->world->owner, "riot-1", 2, &answer), REFUSED_INVALID);
+    assert_int_equal(run(lab, &lab->world->owner, "main-1", 0, &answer), REFUSED_CONFLICT);
+    lab->world->transport.result = REFUSED_BUSY;
+    assert_int_equal(run(lab, &lab->world->owner, "riot-1", 0, &answer), REFUSED_BUSY);
+    assert_int_equal(answer.kind, -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_TEST(charges_the_filter_once_and_each_tenant_that_gets_the_rows),
+        LAB_TEST(exports_rows_that_say_how_they_were_noised),
+        LAB_TEST(a_tenant_without_sinks_pays_for_no_rows),
+        LAB_TEST(a_tenant_whose_budget_is_dry_just_does_not_get_the_rows),
+        LAB_TEST(with_nobody_left_to_take_it_a_pack_is_refused),
+        LAB_TEST(a_full_filter_takes_no_more_readings),
+        LAB_TEST(a_lifetime_that_is_spent_takes_no_more_readings),
+        LAB_TEST(a_broken_ledger_takes_no_noised_readings),
+        LAB_TEST(a_repeated_sequence_number_is_a_duplicate),
+        LAB_TEST(a_refused_pack_may_be_sent_again_with_its_number),
+        LAB_TEST(who_may_not_post_is_refused_and_nothing_of_it_is_kept),
+        LAB_TEST(the_peers_port_zone_and_spelling_do_not_matter),
+        LAB_TEST(what_is_out_of_policy_refuses_the_whole_pack),
+        LAB_TEST(knows_a_sensor_by_all_the_forms_of_its_name),
+        LAB_TEST(sensors_without_policy_or_grant_are_left_out_and_counted),
+        LAB_TEST(readings_noised_by_the_version_before_are_taken_for_one_epoch),
+        LAB_TEST(raw_readings_come_only_from_devices_that_cannot_noise),
+        LAB_TEST(a_full_outbox_misses_rows_and_counts_them),
+        LAB_TEST(polls_a_container_at_its_sensors_interval),
+        LAB_TEST(tells_a_fault_from_a_value),
+        LAB_TEST(a_poll_is_dated_by_the_ledger_when_its_answer_comes),
+        LAB_TEST(asks_nothing_without_grant_and_keeps_nothing_that_lost_it),
+        LAB_TEST(leaves_a_busy_device_alone_and_looks_again_soon),
+        LAB_TEST(a_poll_under_way_at_a_stop_is_just_asked_again),
+        LAB_TEST(runs_a_container_by_hand_and_notes_who_did),
+        LAB_TEST(says_why_a_container_gave_no_answer),
+        LAB_TEST(refuses_what_cannot_be_run),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

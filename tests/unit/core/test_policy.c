@@ -1,0 +1,188 @@
+#include "tests/unit/core/lab.h"
+
+#include "device_proto/policy_doc.h"
+
+static int set(struct lab *lab, const struct policy_order *order)
+{
+    struct policy policy;
+
+    memset(&lab->why, 0, sizeof(lab->why));
+    return policy_set(lab->core, &lab->world->privacy_officer, order, &policy, &lab->why);
+}
+
+static void makes_versions_that_only_rise(void **state)
+{
+    struct lab *lab = *state;
+    const struct policy_order wider = { .sensor = "temperature", .lower = "-40", .upper = "80" };
+    struct policy policy;
+
+    assert_int_equal(lab->policy.version, 1);
+    assert_int_equal(set(lab, &wider), 0);
+    assert_int_equal(policy_get(lab->core, &lab->acme->caller, "temperature", &policy, NULL), 0);
+    assert_int_equal(policy.version, 2);
+    assert_int_equal(policy.lower, -4000);
+    assert_int_equal(policy.upper, 8000);
+    assert_int_equal(policy.scale, 100);          /* stays */
+    assert_string_equal(policy.unit_text, "Cel"); /* stays */
+    assert_string_equal(policy.unit, "device-epoch");
+    assert_string_equal(policy.adjacency, "zero-out");
+    assert_int_equal(policy_document(lab->core, "temperature", &policy), 0);
+    assert_int_equal(policy.version, 2);
+    assert_int_equal(policy_document(lab->core, "pressure", &policy), REFUSED_UNKNOWN);
+}
+
+static void signs_a_document_that_devices_accept(void **state)
+{
+    struct lab *lab = *state;
+    struct noise_policy document;
+    const struct bytes encoded = bytes_view(lab->policy.document, lab->policy.document_size);
+
+    assert_int_equal(policy_doc_verify(encoded, &lab->world->maintainer.key, 1, &lab->world->crypto, &document), 0);
+    assert_true(bytes_equal_text(document.sensor, "temperature"));
+    assert_true(bytes_equal_text(document.unit_text, "Cel"));
+    assert_int_equal(document.lower, -2000);
+    assert_int_equal(document.upper, 6050);
+    assert_int_equal(document.scale, 100);
+    assert_int_equal(document.micro_epsilon, 100000);
+    assert_int_equal(document.parameter_num, 60500); /* 6050 / 0.1 */
+    assert_int_equal(document.parameter_den, 1);
+    assert_int_equal(document.output_bound, 20 * 60500);
+    assert_int_equal(document.epoch_s, 86400);
+    assert_int_equal(document.interval_s, 60);
+}
+
+static void never_makes_noise_weaker_than_its_epsilon(void **state)
+{
+    static const struct policy_order orders[] = {
+        { .sensor = "a",
+          .lower = "0",
+          .upper = "999999.937",
+          .scale = 1000,
+          .epsilon_per_reading = "1.999993",
+          .contributions = 1 },
+        { .sensor = "b",
+          .lower = "-21474.83647",
+          .upper = "7",
+          .scale = 100000,
+          .epsilon_per_reading = "0.777777",
+          .contributions = 1 },
+        { .sensor = "c", .lower = "0", .upper = "1", .scale = 1, .epsilon_per_reading = "0.000001" },
+        { .sensor = "d", .lower = "0", .upper = "1", .scale = 1, .epsilon_per_reading = "19.999999" },
+    };
+    struct lab *lab = *state;
+    struct noise_policy document;
+    struct policy policy;
+
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        if (set(lab, &orders[i]) != 0)
+            fail_msg("%s: %s", orders[i].sensor, lab->why.what);
+        assert_int_equal(policy_document(lab->core, orders[i].sensor, &policy), 0);
+        /* the check refuses what is undercharged, exactly */
+        assert_int_equal(policy_doc_parse(bytes_view(policy.document, policy.document_size), &document), 0);
+    }
+}
+
+static void refuses_what_makes_no_policy_and_keeps_nothing_of_it(void **state)
+{
+    static const struct {
+        struct policy_order order;
+        const char *where;
+    } cases[] = {
+        { { .sensor = "Temp", .lower = "0", .upper = "1" }, "sensor" },
+        { { .sensor = NULL, .lower = "0", .upper = "1" }, "sensor" },
+        { { .sensor = "x", .lower = "1", .upper = "1" }, "lower" },
+        { { .sensor = "x", .lower = NULL, .upper = "1" }, "lower" },
+        { { .sensor = "x", .lower = "0", .upper = "nan" }, "upper" },
+        { { .sensor = "x", .lower = "0", .upper = "1e3" }, "upper" },
+        { { .sensor = "x", .lower = "0", .upper = "0.001" }, "upper" }, /* finer than its scale */
+        { { .sensor = "x", .lower = "0", .upper = "99999999" }, "upper" },
+        { { .sensor = "x", .lower = "0", .upper = "1", .scale = 50 }, "scale" },
+        { { .sensor = "x", .lower = "0", .upper = "1", .scale = -1 }, "scale" },
+        { { .sensor = "x", .lower = "0", .upper = "1", .epsilon_per_reading = "0" }, "epsilon" },
+        { { .sensor = "x", .lower = "0", .upper = "1", .epsilon_per_reading = "20.000001" }, "epsilon" },
+        { { .sensor = "x", .lower = "0", .upper = "1", .epsilon_per_reading = "0.0000001" }, "epsilon" },
+        { { .sensor = "x", .lower = "0", .upper = "1", .contributions = -1 }, "contributions" },
+        { { .sensor = "x", .lower = "0", .upper = "1", .interval_ms = 1500 }, "interval" },
+        { { .sensor = "x", .lower = "0", .upper = "1", .retention_ms = 1 }, "retention" },
+        { { .sensor = "x", .lower = "0", .upper = "20000000", .epsilon_per_reading = "0.000001" }, "epsilon" },
+        { { .sensor = "x", .lower = "0", .upper = "1", .unit_text = "0123456789abcdef" }, "unit" },
+    };
+    struct lab *lab = *state;
+    uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
+
+    lab_fingerprint(lab, before);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (set(lab, &cases[i].order) != REFUSED_INVALID)
+            fail_msg("case %zu: %s", i, lab->why.what);
+        assert_string_equal(lab->why.where, cases[i].where);
+        assert_true(lab->why.what[0] != '\0');
+    }
+    lab_fingerprint(lab, after);
+    assert_memory_equal(before, after, DIGEST_SIZE);
+}
+
+static void refuses_sums_that_could_overflow_over_the_largest_cohort(void **state)
+{
+    struct lab *lab = *state;
+    struct policy_order order = { .sensor = "x",
+                                  .lower = "0",
+                                  .upper = "2147483647",
+                                  .scale = 1,
+                                  .epsilon_per_reading = "20",
+                                  .contributions = 1073 };
+
+    /* (2^31 + 20 * ceil(2^31 / 20)) * contributions * 10^6 < 2^62 */
+    order.contributions = 1074;
+    assert_int_equal(set(lab, &order), REFUSED_INVALID);
+    assert_string_equal(lab->why.where, "contributions");
+    order.contributions = 1073;
+    if (set(lab, &order) != 0)
+        fail_msg("%s", lab->why.what);
+}
+
+static void keeps_unit_and_scale_for_a_sensors_life(void **state)
+{
+    struct lab *lab = *state;
+    const struct policy_order other_unit = { .sensor = "temperature", .lower = "0", .upper = "1", .unit_text = "K" };
+    const struct policy_order other_scale = { .sensor = "temperature", .lower = "0", .upper = "1", .scale = 10 };
+
+    assert_int_equal(set(lab, &other_unit), REFUSED_CONFLICT);
+    assert_int_equal(set(lab, &other_scale), REFUSED_CONFLICT);
+}
+
+static void needs_the_maintainers_key(void **state)
+{
+    struct lab *lab = *state;
+    const struct policy_order order = { .sensor = "x", .lower = "0", .upper = "1" };
+
+    lab->core->maintainer = NULL;
+    assert_int_equal(set(lab, &order), REFUSED_CONFLICT);
+}
+
+static void is_set_by_owner_and_privacy_officer_alone(void **state)
+{
+    struct lab *lab = *state;
+    const struct policy_order order = { .sensor = "x", .lower = "0", .upper = "1" };
+    struct policy policy;
+
+    assert_int_equal(policy_set(lab->core, &lab->acme->caller, &order, &policy, NULL), REFUSED_FORBIDDEN);
+    assert_int_equal(policy_set(lab->core, &lab->world->keeper, &order, &policy, NULL), REFUSED_FORBIDDEN);
+    assert_int_equal(policy_set(lab->core, &lab->world->auditor, &order, &policy, NULL), REFUSED_FORBIDDEN);
+    assert_int_equal(policy_set(lab->core, &lab->world->owner, &order, &policy, NULL), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_TEST(makes_versions_that_only_rise),
+        LAB_TEST(signs_a_document_that_devices_accept),
+        LAB_TEST(never_makes_noise_weaker_than_its_epsilon),
+        LAB_TEST(refuses_what_makes_no_policy_and_keeps_nothing_of_it),
+        LAB_TEST(refuses_sums_that_could_overflow_over_the_largest_cohort),
+        LAB_TEST(keeps_unit_and_scale_for_a_sensors_life),
+        LAB_TEST(needs_the_maintainers_key),
+        LAB_TEST(is_set_by_owner_and_privacy_officer_alone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
