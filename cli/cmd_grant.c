@@ -52,7 +52,7 @@ static const struct option_row create_options[] = {
     { "selector", 'l', "L", true, "on which devices ('' for all)" },
     { "sensors", 0, "S,...", false, "sensors whose data it may ask for; '*' all" },
     { "slots", 0, "N,...", false, "slots it may use; '*' any" },
-    { "helpers", 0, "H,...", false, "helper calls of its containers, as 0x31; else all that the profile has" },
+    { "helpers", 0, "H,...", false, "helper calls of its containers, as 0x31,0x32; '*' all; else none" },
     { "until", 0, "TIME", false, "as 2027-01-01 or +30d; else until revoked" },
     { 0 },
 };
@@ -61,7 +61,8 @@ static const struct option_row list_options[] = { OPTION_LIMIT, { 0 } };
 
 const struct command grant_commands[] = {
     { "grant create", NULL, "Lets a tenant use slots and sensors of the devices that a selector picks.", create_options,
-      "tinypartctl grant create --tenant acme --selector site=lyon --slots 0 --sensors temperature --until +90d",
+      "tinypartctl grant create --tenant acme --selector site=lyon --slots 0 --sensors temperature --helpers 0x31,0x32 "
+      "--until +90d",
       create, false },
     { "grant list", NULL, "Lists the grants.", list_options, "tinypartctl grant list", list, false },
     { "grant revoke", "ID", "Ends a grant at once.", NULL, "tinypartctl grant revoke 7", revoke, false },

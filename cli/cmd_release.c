@@ -31,6 +31,24 @@ static const struct column plan_columns[] = {
     { NULL, NULL, false },
 };
 
+/* For people; the whole of it, with the noise of each quantity, is what programs get and "release answer" prints. */
+static const struct column answer_columns[] = {
+    { "query", "query", false },
+    { "sensor", "sensor", false },
+    { "selector", "selector", false },
+    { "from", "from", false },
+    { "to", "to", false },
+    { "value", "value", false },
+    { "unit", "unit", false },
+    { "95 % interval", "error95", false },
+    { "devices asked", "cohort", false },
+    { "epochs", "epochs", false },
+    { "epsilon", "epsilon", false },
+    { "protects", "privacy.unit", false },
+    { "mechanism", "privacy.mechanism", false },
+    { NULL, NULL, false },
+};
+
 static void show_answer(struct call *call, const json_t *release)
 {
     if (call->output->is_json) {
@@ -40,7 +58,7 @@ static void show_answer(struct call *call, const json_t *release)
     call->output->done(call->output, "release %lld%s", (long long)json_integer_value(json_object_get(release, "id")),
                        json_is_true(json_object_get(release, "replayed")) ? " (replayed from the store, at no cost)"
                                                                           : "");
-    call->output->object(call->output, json_object_get(release, "answer"), NULL);
+    call->output->object(call->output, json_object_get(release, "answer"), answer_columns);
 }
 
 static int preview(struct call *call, json_t *body)

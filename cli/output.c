@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { VALUE_SIZE = 1024 };
+enum { VALUE_SIZE = 1024, TITLE_WIDTH = 20 };
 
 /* Names and reasons come from outside: no control character of theirs reaches the terminal, neither ASCII's nor the two
  * bytes that UTF-8 makes of U+0080 to U+009F. */
@@ -144,11 +144,12 @@ static void table_list(const struct output *output, const json_t *items, const s
     scols_unref_table(table);
 }
 
-static void print_member(const struct output *output, const char *title, const json_t *value)
+static void print_member(const struct output *output, const char *title, int width, const json_t *value)
 {
     char text[VALUE_SIZE] = "";
     char name[64] = "";
 
+    width = width < (int)sizeof(name) ? width : (int)sizeof(name) - 1;
     /* PEM and other texts of several lines stand below their title. */
     if (json_is_string(value) && strchr(json_string_value(value), '\n') != NULL) {
         output_text(output->out, title, false);
@@ -158,21 +159,27 @@ static void print_member(const struct output *output, const char *title, const j
     }
     append_value(value, text, sizeof(text));
     append(name, sizeof(name), title);
-    fprintf(output->out, "%-20s %s\n", name, text);
+    fprintf(output->out, "%-*s %s\n", width, name, text);
 }
 
 static void table_object(const struct output *output, const json_t *object, const struct column *columns)
 {
     const char *key;
     json_t *value;
+    int width = TITLE_WIDTH;
 
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        if (columns == NULL && strlen(key) > (size_t)width)
+            width = (int)strlen(key);
+    }
     for (const struct column *column = columns; column != NULL && column->title != NULL; column++)
-        print_member(output, column->title, value_at(object, column->path));
+        print_member(output, column->title, width, value_at(object, column->path));
     if (columns != NULL)
         return;
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {
-        print_member(output, key, value);
+        print_member(output, key, width, value);
     }
 }
 

@@ -124,6 +124,7 @@ static int boot(struct device *device)
     int r = 0;
 
     device->up = true;
+    device->boot_ms = device->now_ms;
     device->going_down = EVENT_BOOT;
     if (kind_has(fleet->kind, KIND_TINYPART) && fleet->sensor_count > 0) {
         device->telemetry = calloc(fleet->sensor_count, sizeof(*device->telemetry));

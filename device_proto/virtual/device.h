@@ -125,7 +125,7 @@ struct device {
 
     bool up;
     bool crashed; /* down until somebody power-cycles it */
-    int64_t boot_ms;
+    int64_t boot_ms; /* up: since when; down: until when */
     enum event going_down; /* EVENT_BOOT: it is not */
     bool fault_used;       /* reboots and power cuts on demand happen once */
 

@@ -28,7 +28,7 @@ static uint32_t now_us(void *context)
 {
     const struct device *device = context;
 
-    return (uint32_t)(device->now_ms * 1000);
+    return (uint32_t)((device->now_ms - device->boot_ms) * 1000); /* RIOT's timer starts with the board */
 }
 
 /* 0 with *out set, or a fault of this host. */
