@@ -126,12 +126,39 @@ static int policy_read(const struct core *core, const struct policy_order *order
     return 0;
 }
 
-/* No sum over the largest cohort may come near int64, whatever devices send within their bounds. */
-static int sums_fit(const struct policy *policy, int64_t output_bound, struct why *why)
+/* The largest absolute value that a noised reading may have under any version so far: their readings may still be there
+ * and meet in one sum. */
+static int widest_output(const struct core *core, const struct policy *policy, int64_t *out)
 {
-    int64_t most = 0;
+    struct noise_policy document;
+    struct policy earlier;
 
-    if (!__builtin_add_overflow(policy_sensitivity(policy), output_bound, &most) &&
+    *out = 0;
+    for (int64_t version = 1; version < policy->version; version++) {
+        int r = core->store->policy_version(core->store, policy->sensor, version, &earlier);
+        if (r == 0)
+            r = policy_doc_parse(bytes_view(earlier.document, earlier.document_size), &document);
+        if (r != 0)
+            return r > 0 ? -EBADMSG : r;
+        int64_t widest = policy_sensitivity(&earlier) + document.output_bound; /* both within 32 bits */
+        if (widest > *out)
+            *out = widest;
+    }
+    return 0;
+}
+
+/* No sum over the largest cohort may come near int64, whatever devices send within their bounds: so many raw readings
+ * of each, and so many noised ones. */
+static int sums_fit(const struct core *core, const struct policy *policy, int64_t output_bound, struct why *why)
+{
+    int64_t widest, most = 0;
+
+    int r = widest_output(core, policy, &widest);
+    if (r != 0)
+        return r;
+    if (widest < policy_sensitivity(policy) + output_bound)
+        widest = policy_sensitivity(policy) + output_bound;
+    if (!__builtin_add_overflow(policy_sensitivity(policy), widest, &most) &&
         !__builtin_mul_overflow(most, policy->contributions, &most) &&
         !__builtin_mul_overflow(most, COHORT_MAX, &most) && most < SUM_MAX)
         return 0;
@@ -150,7 +177,7 @@ static int document_make(const struct core *core, struct policy *policy, struct 
     uint64_t output_bound = (scale.num + scale.den - 1) / scale.den * OUTPUT_SCALES;
     if (output_bound > POLICY_STEPS_MAX)
         output_bound = POLICY_STEPS_MAX;
-    int r = sums_fit(policy, (int64_t)output_bound, why);
+    int r = sums_fit(core, policy, (int64_t)output_bound, why);
     if (r != 0)
         return r;
     struct noise_policy document = {

@@ -210,9 +210,11 @@ static void put_privacy(struct buffer *out, const struct asked *asked, const str
     put_decimal(out, "epsilon", asked->ueps, 6);
     buffer_text(out, "\"privacy\":{\"mechanism\":\"discrete Laplace\",\"unit\":\"device-epoch\",");
     buffer_format(out, "\"epoch_ms\":%lld,", (long long)asked->policy.epoch_ms);
-    put_text(out, "adjacency",
-             "zero-out: all readings of one device in one epoch, against none of them; epsilon was charged to each "
-             "device asked in each epoch of the window");
+    put_text(
+        out, "adjacency",
+        "zero-out: all raw readings of one device in one epoch, against none of them; readings noised on the device "
+        "were charged when they came in, and that they came is not hidden; epsilon was charged to each device asked "
+        "in each epoch of the window");
     buffer_format(out, "\"contributions\":%lld,\"policy_version\":%lld,\"noise\":[",
                   (long long)asked->policy.contributions, (long long)asked->policy.version);
     if (sum->used)

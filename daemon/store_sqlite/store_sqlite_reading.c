@@ -2,6 +2,14 @@
 #include "daemon/store_sqlite/verbs.h"
 #include "daemon/store_sqlite/words.h"
 
+/* The newest of one kind. Ids rise with the ledger's time, so they have the highest ids, and the index has them in that
+ * order. Everything narrows before the limit, nothing after it: at most contributions rows count. */
+#define NEWEST(noised, value)                                                               \
+    "SELECT * FROM (SELECT " value " AS value FROM reading INDEXED BY reading_asked"        \
+    " WHERE device_id = ?1 AND sensor = ?2 AND epoch = ?3 AND noised = " noised             \
+    " AND (tenant_id IS NULL OR tenant_id = ?4) AND received_ms >= ?5 AND received_ms < ?6" \
+    " AND scale = ?9 ORDER BY id DESC LIMIT ?10)"
+
 enum { INSERT, AGGREGATE, EXPIRE, COUNT_RAW, COUNT_NOISED };
 
 static const struct statements statements = {
@@ -9,13 +17,8 @@ static const struct statements statements = {
     {
         [INSERT] = "INSERT INTO reading (device_id, sensor, tenant_id, epoch, received_ms, value, scale,"
                    " policy_version, noised) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        /* Ids rise with the ledger's time, so the newest are those with the highest ids, and the index has them in that
-         * order. Everything narrows before the limit, nothing after it: at most contributions rows count. */
-        [AGGREGATE] =
-            "SELECT count(*), coalesce(sum(CASE noised WHEN 1 THEN value ELSE min(max(value, ?7), ?8) END), 0)"
-            " FROM (SELECT value, noised FROM reading INDEXED BY reading_asked"
-            " WHERE device_id = ?1 AND sensor = ?2 AND epoch = ?3 AND (tenant_id IS NULL OR tenant_id = ?4)"
-            " AND received_ms >= ?5 AND received_ms < ?6 AND scale = ?9 ORDER BY id DESC LIMIT ?10)",
+        [AGGREGATE] = "SELECT count(*), coalesce(sum(value), 0) FROM (" NEWEST(
+            "0", "min(max(value, ?7), ?8)") " UNION ALL " NEWEST("1", "value") ")",
         [EXPIRE] = "DELETE FROM reading WHERE id IN (SELECT r.id FROM policy p CROSS JOIN reading r"
                    " INDEXED BY reading_raw ON r.sensor = p.sensor AND r.policy_version = p.version"
                    " WHERE r.noised = 0 AND r.received_ms <= ?1 - p.retention_ms"

@@ -87,6 +87,26 @@ static void only_the_newest_contributions_count(void **state)
     assert_int_equal(sum.sum, 4 + 5);
 }
 
+/* Or taking out a raw reading would let a noised one in, which no clamp bounds. */
+static void raw_and_noised_readings_do_not_crowd_each_other_out(void **state)
+{
+    struct store *store = *state;
+    int64_t d = add_device(store, "d", "tinypart");
+    struct aggregate_query query = a_query(d, 1);
+    struct aggregate sum = { 0 };
+
+    for (int i = 1; i <= 3; i++) {
+        add_reading(store,
+                    (struct reading){
+                        .device_id = d, .epoch = 100, .received_ms = NOW + i, .value = 1000 * i, .noised = true });
+        add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW + i, .value = i });
+    }
+    query.contributions = 2;
+    ok(store->reading_aggregate(store, &query, &sum));
+    assert_int_equal(sum.count, 4);
+    assert_int_equal(sum.sum, 2 + 3 + 2000 + 3000);
+}
+
 static void a_sum_beyond_int64_is_a_fault_and_not_a_number(void **state)
 {
     struct store *store = *state;
@@ -144,6 +164,7 @@ int contract_readings(void)
         CONTRACT_TEST(raw_readings_are_clamped_and_noised_ones_are_not),
         CONTRACT_TEST(only_what_the_query_names_is_summed),
         CONTRACT_TEST(only_the_newest_contributions_count),
+        CONTRACT_TEST(raw_and_noised_readings_do_not_crowd_each_other_out),
         CONTRACT_TEST(a_sum_beyond_int64_is_a_fault_and_not_a_number),
         CONTRACT_TEST(readings_raw_and_noised_expire_by_their_own_policy),
         CONTRACT_TEST(a_reading_needs_its_device_and_goes_with_it),

@@ -74,14 +74,16 @@ struct fetch_target {
     uint8_t digest[DIGEST_SIZE];
     uint64_t total;
 };
-/* Aggregate over raw and noised readings of one window, contributions bounded per device and epoch. */
+/* Aggregate over raw and noised readings of one window, contributions bounded per device and epoch for each of the two
+ * by itself: were the bound shared, taking out one raw reading could let one more noised one in, and so change a sum by
+ * more than what its clamp allows. */
 struct aggregate_query {
     int64_t tenant_id; /* readings of this tenant's containers and of the devices themselves (tenant 0) */
     const char *sensor;
     int64_t device_id;
     int64_t from_ms, to_ms; /* received within [from, to) */
     int64_t epoch;
-    int64_t contributions; /* newest that many of the epoch's readings */
+    int64_t contributions; /* newest that many raw and that many noised of the epoch's readings */
     int64_t lower, upper;  /* clamp of raw readings */
     int64_t scale;         /* only readings kept at this scale */
 };

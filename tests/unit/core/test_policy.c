@@ -124,17 +124,25 @@ static void refuses_what_makes_no_policy_and_keeps_nothing_of_it(void **state)
 static void refuses_sums_that_could_overflow_over_the_largest_cohort(void **state)
 {
     struct lab *lab = *state;
-    struct policy_order order = { .sensor = "x",
-                                  .lower = "0",
-                                  .upper = "2147483647",
-                                  .scale = 1,
-                                  .epsilon_per_reading = "20",
-                                  .contributions = 1073 };
+    struct policy_order order = {
+        .sensor = "x",
+        .lower = "0",
+        .upper = "2147483647",
+        .scale = 1,
+        .epsilon_per_reading = "20",
+    };
 
-    /* (2^31 + 20 * ceil(2^31 / 20)) * contributions * 10^6 < 2^62 */
-    order.contributions = 1074;
+    /* (2^31 raw, 2^31 + 20 * ceil(2^31 / 20) noised) * contributions * 10^6 < 2^62 */
+    order.contributions = 716;
     assert_int_equal(set(lab, &order), REFUSED_INVALID);
     assert_string_equal(lab->why.where, "contributions");
+    order.contributions = 715;
+    if (set(lab, &order) != 0)
+        fail_msg("%s", lab->why.what);
+    /* narrower now, but readings noised under the version before may still be there */
+    order.upper = "100";
+    order.contributions = 1074;
+    assert_int_equal(set(lab, &order), REFUSED_INVALID);
     order.contributions = 1073;
     if (set(lab, &order) != 0)
         fail_msg("%s", lab->why.what);
