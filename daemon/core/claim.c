@@ -11,6 +11,7 @@
 #include "daemon/base/text.h"
 #include "daemon/core/asking.h"
 #include "daemon/core/audit.h"
+#include "daemon/core/claim.h"
 #include "daemon/core/grant.h"
 #include "daemon/core/list.h"
 #include "daemon/core/manifest.h"
@@ -62,7 +63,7 @@ static int still_allowed(struct core *core, const struct step_case *c, const str
     return r;
 }
 
-static int find_base(struct core *core, const char *address, char out[ADDRESS_SIZE])
+int claim_base(struct core *core, const char *address, char out[ADDRESS_SIZE])
 {
     if (core->settings.advertise[0] != '\0')
         return text_copy(out, ADDRESS_SIZE, core->settings.advertise);
@@ -125,7 +126,7 @@ static int prepare(struct core *core, struct claim *claim)
         return r < 0 ? r : step_finish(core, c, STEP_FAILED, why.what);
     if (c->device.address[0] == '\0')
         return step_wait(core, c, STEP_UNREACHABLE, "the device has not registered, so its address is not known");
-    if (find_base(core, c->device.address, base) != 0)
+    if (claim_base(core, c->device.address, base) != 0)
         return step_wait(core, c, STEP_UNREACHABLE, "this host has no route to the device's address");
     r = manifest_make(core, c, &image, base, &claim->manifest, &why);
     if (r != 0)
@@ -181,7 +182,7 @@ static int on_trigger_saved(struct core *core, int64_t step_id, const struct tra
 }
 
 /* A fault leaves the step as it is saved: triggering, and judged when its silence has lasted long enough. */
-static void on_trigger(struct core *core, void *context, const struct transport_answer *answer)
+void claim_on_trigger(struct core *core, void *context, const struct transport_answer *answer)
 {
     if (answer == NULL || core->store->begin(core->store) != 0)
         return;
@@ -214,7 +215,7 @@ static int send_triggers(struct core *core, struct claims *claims)
         if (!claim->tried)
             continue;
         int r = asking_post(core, c->step.device_id, c->device.address, c->profile.trigger_path,
-                            bytes_view(claim->manifest.trigger, claim->manifest.trigger_size), on_trigger,
+                            bytes_view(claim->manifest.trigger, claim->manifest.trigger_size), claim_on_trigger,
                             (void *)(intptr_t)c->step.id);
         if (r != 0)
             r = not_sent(core, c, r);

@@ -74,6 +74,8 @@ int core_start(struct core *core, struct why *why)
     core->ledger_broken = r > 0;
     core->housekeeping_ms = 0;
     r = parts_start(core);
+    if (r == 0)
+        r = rollout_take_up(core);
     if (r != 0)
         core_stop(core);
     return r;

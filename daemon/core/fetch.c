@@ -13,7 +13,7 @@
 #include "daemon/core/transaction.h"
 
 #define REMEMBERED 1024u
-#define LOOK_MS    30000 /* a due time nearer than this may want to be put off */
+#define LOOK_MS    60000 /* a step with more patience left than half of any give-up time is not even looked at */
 
 struct fetches {
     struct {

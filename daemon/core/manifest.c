@@ -43,21 +43,22 @@ static bool has_host_name(const char *base)
     return host == NULL || (host[3] != '[' && (host[3] < '0' || host[3] > '9'));
 }
 
-static int trigger_make(const struct profile *profile, const char *base, struct manifest *out, struct why *why)
+int manifest_trigger(const struct profile *profile, const char *base, const char *manifest_path,
+                     uint8_t out[TRIGGER_SIZE], size_t *out_size, struct why *why)
 {
     char url[TRIGGER_SIZE];
 
     if (!profile->host_name_urls && has_host_name(base))
         return refuse(why, REFUSED_INVALID, "advertise", "advertise an address instead",
                       "%s devices take no host names, and the daemon advertises %s", profile->name, base);
-    if (strlen(out->manifest_path) > profile->path_size_max)
+    if (strlen(manifest_path) > profile->path_size_max)
         return refuse(why, REFUSED_INVALID, "path", NULL, "%s devices take paths of at most %u characters",
                       profile->name, profile->path_size_max);
-    int size = snprintf(url, sizeof(url), "%s%s", base, out->manifest_path);
+    int size = snprintf(url, sizeof(url), "%s%s", base, manifest_path);
     if (size < 0 || (size_t)size >= sizeof(url))
         return -E2BIG;
-    out->trigger_size = (size_t)size + (profile->trigger_nul ? 1 : 0);
-    memcpy(out->trigger, url, (size_t)size + 1);
+    *out_size = (size_t)size + (profile->trigger_nul ? 1 : 0);
+    memcpy(out, url, (size_t)size + 1);
     return 0;
 }
 
@@ -120,7 +121,7 @@ int manifest_make(struct core *core, const struct step_case *c, const struct ima
     if (r == 0)
         r = new_path(core, "/i/", out->image_path);
     if (r == 0)
-        r = trigger_make(&c->profile, base, out, why);
+        r = manifest_trigger(&c->profile, base, out->manifest_path, out->trigger, &out->trigger_size, why);
     if (r == 0)
         r = order_make(core, c, image, &order);
     if (r == 0)

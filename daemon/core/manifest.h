@@ -25,6 +25,11 @@ struct manifest {
 int manifest_make(struct core *core, const struct step_case *c, const struct image *image, const char *base,
                   struct manifest *out, struct why *why);
 
+/* The payload of the trigger that points to a manifest: its URL, and a NUL where the device wants one. Refused as
+ * above. */
+int manifest_trigger(const struct profile *profile, const char *base, const char *manifest_path,
+                     uint8_t out[TRIGGER_SIZE], size_t *out_size, struct why *why);
+
 /* Whether the maintainer's key makes signatures that devices of this profile take. */
 int manifest_key_check(const struct core *core, const struct profile *profile, struct why *why);
 

@@ -109,6 +109,9 @@ bool step_state_is_final(enum step_state state);
 int fetch_start(struct core *core);
 void fetch_stop(struct core *core);
 
+/* Once, at the start: what was under way when the daemon ended goes on (I12). */
+int rollout_take_up(struct core *core);
+
 /* Claims due steps and sends their triggers; ends those whose silence lasted too long. */
 int rollout_tick(struct core *core, int64_t now_ms, int64_t *out_next_ms);
 

@@ -245,22 +245,41 @@ static void take_settings(struct transport_coap *transport, const struct transpo
     fill(&settings->retransmissions, 4);
 }
 
-/* The listener that packets to this local address reach; else the first one (the plain ones come first). */
-static const struct listener *listener_at(const struct transport_coap *transport, const union socket_address *local)
+static bool is_wildcard(const union socket_address *address)
 {
+    return address->any.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr)
+                                              : address->v4.sin_addr.s_addr == INADDR_ANY;
+}
+
+/* Does a packet to this local address reach the listener? The IPv6 wildcard takes IPv4 as well. */
+static bool reaches(const struct listener *listener, const union socket_address *local)
+{
+    struct peer bound = peer_of(&listener->address.any, false);
     struct peer wanted = peer_of(&local->any, false);
+    sa_family_t family = listener->address.any.sa_family;
 
-    for (unsigned i = 0; i < transport->listener_count && !transport->listeners[i].secure; i++) {
-        const union socket_address *address = &transport->listeners[i].address;
-        struct peer bound = peer_of(&address->any, false);
-        bool v6 = address->any.sa_family == AF_INET6;
+    if (is_wildcard(&listener->address))
+        return family == AF_INET6 || family == local->any.sa_family;
+    return memcmp(bound.ip, wanted.ip, sizeof(bound.ip)) == 0;
+}
 
-        if (memcmp(bound.ip, wanted.ip, sizeof(bound.ip)) == 0 ||
-            (v6 ? IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr)
-                : address->v4.sin_addr.s_addr == INADDR_ANY && local->any.sa_family == AF_INET))
-            return &transport->listeners[i];
+/* Where a device shall talk to: the local address that faces it, if a plain listener takes what arrives there; else the
+ * first plain listener of its IP version, by that listener's own address. */
+static const struct listener *facing(const struct transport_coap *transport, union socket_address *local)
+{
+    const struct listener *same_version = &transport->listeners[0];
+
+    for (unsigned i = transport->listener_count; i > 0; i--) {
+        const struct listener *listener = &transport->listeners[i - 1];
+        if (!listener->secure && listener->address.any.sa_family == local->any.sa_family)
+            same_version = listener;
     }
-    return &transport->listeners[0];
+    for (unsigned i = 0; i < transport->listener_count; i++)
+        if (!transport->listeners[i].secure && reaches(&transport->listeners[i], local))
+            return &transport->listeners[i];
+    if (!is_wildcard(&same_version->address))
+        *local = same_version->address;
+    return same_version;
 }
 
 static int own_base(struct transport *port, const char *device_address, char out_base[ADDRESS_SIZE])
@@ -276,8 +295,8 @@ static int own_base(struct transport *port, const char *device_address, char out
     r = address_towards(&device, &local);
     if (r != 0)
         return r;
+    own_port = address_port(&facing(transport, &local)->address);
     address_format_host(&local, host);
-    own_port = address_port(&listener_at(transport, &local)->address);
     if (own_port == PEER_PORT)
         r = snprintf(out_base, ADDRESS_SIZE, "coap://%s", host);
     else

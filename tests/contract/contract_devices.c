@@ -24,11 +24,11 @@ static void the_shipped_profiles_are_there(void **state)
     assert_string_equal(tp.dialect, "riot");
     assert_string_equal(tp.exec_path, "/bpf/exec/%u");
     assert_int_equal(tp.outcome, OUTCOME_EXEC);
-    assert_int_equal(tp.give_up_ms, 32000);
+    assert_int_equal(tp.give_up_ms, 45000);
     assert_true(tp.may_ping && tp.piggyback_only && !tp.trigger_nul && !tp.telemetry);
     ok(store->profile_by_name(store, "riot-mainline", &main_line));
     assert_int_equal(main_line.outcome, OUTCOME_FETCH);
-    assert_int_equal(main_line.give_up_ms, 81000);
+    assert_int_equal(main_line.give_up_ms, 93000);
     assert_true(main_line.trigger_nul && !main_line.may_ping);
     ok(store->profile_by_name(store, "tinypart", &own));
     assert_string_equal(own.dialect, "suit");

@@ -152,7 +152,7 @@ class World:
     def __init__(self, settings=(), keep_plain=True):
         self.number = next(_worlds)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tinypart-e2e-"))
-        self.net = f"127.{20 + os.getpid() % 200}.{self.number}"
+        self.net = f"127.{20 + os.getpid() % 230}.{self.number + os.getpid() // 230 % 20 * 10}"
         self.host = f"{self.net}.1"
         self.settings = list(settings)
         if keep_plain:

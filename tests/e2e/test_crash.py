@@ -16,9 +16,9 @@ class TestKills(unittest.TestCase):
         world = World(["rollout.concurrency=16"]).start()
         self.addCleanup(world.close)
         key = world.tenant("acme")
-        names = world.owned("node", 40, first=10, extra=["--spread", "1", "--log-json"])
+        names = world.owned("node", 40, first=10, extra=["--spread", "1", "-v", "--log-json"])
         world.image("acme", key, "counter", version="1.0")
-        world.ctl("grant", "create", "--tenant", "acme", "--selector", "", "--slots", "0")
+        world.ctl("grant", "create", "--tenant", "acme", "--selector", "", "--slots", "0", "--helpers", "*")
         number = world.json("rollout", "create", "--tenant", "acme", "--image", "counter:1.0", "--selector", "", "--slot", "0",
                             "--concurrency", "8")["id"]
         dice = random.Random(20261121)

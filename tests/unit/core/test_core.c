@@ -83,7 +83,7 @@ static void says_when_it_wants_to_be_called_again(void **state)
     world_device(world, "d1", "riot-tinypart", "");
     world_rollout(world, alice, "", 0);
     assert_int_equal(core_tick(&world->core, &next_ms), 0);
-    assert_int_equal(next_ms, world->clock.now_ms + 32000); /* until when the device may be silent */
+    assert_int_equal(next_ms, world->clock.now_ms + 45000); /* until when the device may be silent */
 }
 
 static void names_every_counter_once(void **state)

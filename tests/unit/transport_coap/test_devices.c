@@ -308,6 +308,20 @@ static void the_daemons_own_base_is_its_address_towards_the_device(void **state)
     assert_int_equal(port->own_base(port, "coap://host", base), REFUSED_INVALID);
 }
 
+/* The kernel would face 127.0.3.4 from 127.0.0.1, where nobody listens. */
+static void a_daemon_on_one_address_gives_out_that_address(void **state)
+{
+    const struct transport_coap_settings settings = { .listen = { "127.0.0.7:0" } };
+    struct bench *bench = bench_open(&settings);
+    char base[ADDRESS_SIZE], wanted[ADDRESS_SIZE];
+
+    (void)state;
+    assert_int_equal(bench->core.transport->own_base(bench->core.transport, "coap://127.0.3.4:5683", base), 0);
+    snprintf(wanted, sizeof(wanted), "coap://127.0.0.7:%u", bench->port);
+    assert_string_equal(base, wanted);
+    bench_close(bench);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
@@ -326,6 +340,7 @@ int main(void)
         T(requests_in_flight_end_with_the_transport),
         T(addresses_that_need_a_resolver_are_refused),
         T(the_daemons_own_base_is_its_address_towards_the_device),
+        cmocka_unit_test(a_daemon_on_one_address_gives_out_that_address),
     };
     return cmocka_run_group_tests_name("asking devices", tests, NULL, NULL);
 }
