@@ -2,6 +2,7 @@
 #include "cli/client.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,14 +119,20 @@ static int no_reply(const struct client *client, CURLcode result, const char *er
         fprintf(stderr, "tinypartctl: the daemon's reply is larger than %d MiB\n", REPLY_MAX >> 20);
         return EXIT_FAULT;
     }
-    if (client->settings.url != NULL)
-        fprintf(stderr, "tinypartctl: %s cannot be reached: %s\n", client->base,
-                error[0] != '\0' ? error : curl_easy_strerror(result));
-    else
-        fprintf(stderr,
-                "tinypartctl: the daemon cannot be reached at %s: %s\n"
-                "  try: systemctl status tinypartd, or name its socket with --socket PATH\n",
-                client->settings.socket, error[0] != '\0' ? error : curl_easy_strerror(result));
+    if (error[0] == '\0')
+        error = curl_easy_strerror(result);
+    if (client->settings.url != NULL) {
+        fprintf(stderr, "tinypartctl: %s cannot be reached: %s\n", client->base, error);
+        return EXIT_UNREACHABLE;
+    }
+    /* libcurl speaks of a host and a port, which a Unix socket has not. */
+    long system_error = 0;
+    curl_easy_getinfo(client->easy, CURLINFO_OS_ERRNO, &system_error);
+    fprintf(stderr, "tinypartctl: the daemon cannot be reached at %s: %s\n  try: %s\n", client->settings.socket,
+            result == CURLE_COULDNT_CONNECT && system_error > 0 ? strerror((int)system_error) : error,
+            system_error == EACCES || system_error == EPERM
+                ? "be root, or a member of the socket's group"
+                : "systemctl status tinypartd, or name its socket with --socket PATH");
     return EXIT_UNREACHABLE;
 }
 

@@ -95,7 +95,7 @@ static void nobody_at_the_socket_is_exit_code_3(void **state)
     struct result *result = *state;
 
     run_ctl(result, "--socket", "none.sock", "status");
-    expect(result, EXIT_UNREACHABLE, NULL, "the daemon cannot be reached at none.sock: ");
+    expect(result, EXIT_UNREACHABLE, NULL, "the daemon cannot be reached at none.sock: No such file or directory\n");
     expect(result, EXIT_UNREACHABLE, NULL, "try: systemctl status tinypartd, or name its socket with --socket PATH");
     setenv("TINYPART_SOCKET", "other.sock", 1);
     run_ctl(result, "status");
