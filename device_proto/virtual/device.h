@@ -124,8 +124,8 @@ struct device {
     size_t place;   /* in the program's schedule */
 
     bool up;
-    bool crashed; /* down until somebody power-cycles it */
-    int64_t boot_ms; /* up: since when; down: until when */
+    bool crashed;          /* down until somebody power-cycles it */
+    int64_t boot_ms;       /* up: since when; down: until when */
     enum event going_down; /* EVENT_BOOT: it is not */
     bool fault_used;       /* reboots and power cuts on demand happen once */
 
