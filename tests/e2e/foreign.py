@@ -3,6 +3,7 @@
 NodeEndpoint drives coap_client.js (node-coap), libcoap() the example client of libcoap, and Raw sends datagrams as they are."""
 import base64
 import contextlib
+import fcntl
 import hashlib
 import itertools
 import json
@@ -30,9 +31,11 @@ def node_modules():
     folder = BIN.parent / "node"
     lock = (HERE / "package-lock.json").read_bytes()
     stamp = folder / "installed"
-    if not stamp.exists() or stamp.read_text() != hashlib.sha256(lock).hexdigest():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / "node.lock", "w") as turn:  # test classes run side by side
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if stamp.exists() and stamp.read_text() == hashlib.sha256(lock).hexdigest():
+            return folder / "node_modules"
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, folder / name)
         done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True,
