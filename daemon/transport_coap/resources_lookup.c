@@ -1,6 +1,10 @@
 /* resources_lookup.c - looking up what is registered (RFC 9176 section 6), and the daemon's own links (RFC 6690).
- * Each request makes the whole document anew and gives out the block that was asked for; its ETag tells a client when
- * it changed between two blocks. */
+ * The document is made with its first block and kept for the blocks after it, so that they fit together and cost no
+ * walk through the directory each; a later block that finds another one's document makes its own anew, and the ETag
+ * tells the client whether it changed in between.
+ *
+ * Anybody can ask, and a sender's address is easily forged: blocks of a lookup are small, so that hardly more goes out
+ * than came in (RFC 7252 section 11.3). */
 #include <ctype.h>
 
 #include "daemon/transport_coap/resources.h"
@@ -9,6 +13,9 @@
 #define ENTRY_MAX   2048 /* one link with what its registration adds */
 #define COUNT_MAX   100000
 #define ROWS_A_TIME 256
+
+#define BLOCK_EXPONENT 3 /* 128 bytes: answers of about three times the request, headers of IP and UDP included */
+#define KEPT_MS        30000
 
 struct lookup {
     struct transport_coap *transport;
@@ -229,15 +236,39 @@ static void narrow(const struct request *request, const char *name, char out[NAM
         *filter = out;
 }
 
+/* The answer out of the document, in blocks that are small unless the peer has proven its address. */
+static void answer_lookup(struct transport_coap *transport, const struct request *request, struct answer *answer)
+{
+    struct bytes document = bytes_view(transport->document, transport->document_size);
+    struct request limited = *request;
+    uint64_t offset;
+    size_t size;
+
+    answer_block_asked(request, &offset, &size);
+    if (!request->peer.secure && size > coap_message_block_size(BLOCK_EXPONENT) &&
+        document.size > coap_message_block_size(BLOCK_EXPONENT)) {
+        limited.has_block2 = true;
+        limited.block2.size_exponent = BLOCK_EXPONENT;
+        limited.block2.number = (uint32_t)(offset / coap_message_block_size(BLOCK_EXPONENT));
+    }
+    answer_document(answer, &limited, document, COAP_MSG_FORMAT_LINK);
+}
+
 static int look_up(struct transport_coap *transport, const struct request *request, bool links, struct answer *answer,
                    struct why *why)
 {
     struct lookup lookup = { .transport = transport, .request = request, .links = links };
     struct directory_query query = { .page = { .after = 0, .limit = ROWS_A_TIME } };
     char endpoint[NAME_SIZE], sector[NAME_SIZE];
-    int64_t page;
-    int r = request_query_integer(request, "count", 1, COUNT_MAX, COUNT_MAX, &lookup.wanted, why);
+    int64_t page, now_ms = server_now_ms();
+    int r;
 
+    if (request->block2.number > 0 && transport->document_tag == request->body_tag &&
+        now_ms - transport->document_ms < KEPT_MS) {
+        answer_lookup(transport, request, answer);
+        return 0;
+    }
+    r = request_query_integer(request, "count", 1, COUNT_MAX, COUNT_MAX, &lookup.wanted, why);
     if (r == 0)
         r = request_query_integer(request, "page", 0, COUNT_MAX, 0, &page, why);
     if (r != 0)
@@ -245,6 +276,7 @@ static int look_up(struct transport_coap *transport, const struct request *reque
     lookup.pass_over = page * lookup.wanted;
     narrow(request, "ep", endpoint, &query.endpoint);
     narrow(request, "d", sector, &query.sector);
+    transport->document_tag = 0;
     do {
         lookup.rows = 0;
         r = transport->rules->list(transport->core, &query, on_registration, &lookup);
@@ -252,7 +284,10 @@ static int look_up(struct transport_coap *transport, const struct request *reque
     } while (r == 0 && lookup.rows == ROWS_A_TIME && !lookup.full);
     if (r < 0)
         return r;
-    answer_document(answer, request, bytes_view(transport->document, lookup.size), COAP_MSG_FORMAT_LINK);
+    transport->document_size = lookup.size;
+    transport->document_tag = request->body_tag;
+    transport->document_ms = now_ms;
+    answer_lookup(transport, request, answer);
     return 0;
 }
 
@@ -291,6 +326,7 @@ int resource_core(struct transport_coap *transport, const struct request *reques
         if (all_match(&lookup, &none, &link))
             add_resource(&lookup, &none, &link);
     }
+    transport->document_tag = 0; /* what was kept is overwritten */
     answer_document(answer, request, bytes_view(transport->document, lookup.size), COAP_MSG_FORMAT_LINK);
     return 0;
 }

@@ -47,7 +47,10 @@ struct transport_coap {
     struct answer answer; /* of the request that is being handled */
     struct senml_record records[RECORDS_PER_PACK_MAX];
     uint8_t senml_text[SENML_TEXT_MAX];
-    char document[DOCUMENT_MAX];
+    char document[DOCUMENT_MAX]; /* of the last lookup */
+    size_t document_size;
+    uint64_t document_tag;               /* body_tag of the request that it answers; 0: none */
+    int64_t document_ms;                 /* when it was made */
     uint8_t psk[TRANSPORT_COAP_PSK_MAX]; /* of the handshake that is being answered */
     coap_bin_const_t psk_view;
 };

@@ -127,6 +127,29 @@ static void links_in_blocks_are_registered_whole(void **state)
     close(fd);
 }
 
+/* A lookup of endpoints, with all of its blocks. */
+static void assert_endpoints(struct bench *bench, int fd, uint16_t id, const char *query, const char *wanted)
+{
+    struct coap_message got = ask_simple(bench, fd, COAP_MSG_GET, id, "rd-lookup/ep", query, -1, nothing);
+    char whole[512];
+    size_t size = 0;
+
+    for (uint32_t block = 1;; block++) {
+        uint32_t told = option_uint(&got, COAP_MSG_OPT_BLOCK2);
+
+        assert_int_equal(got.code, COAP_MSG_CONTENT);
+        assert_true(got.payload.size < sizeof(whole) - size);
+        if (got.payload.size > 0)
+            memcpy(whole + size, got.payload.data, got.payload.size);
+        size += got.payload.size;
+        if (told == UINT32_MAX || (told & 8) == 0)
+            break;
+        got = ask_block2(bench, fd, (uint16_t)(id + block), "rd-lookup/ep", query, block << 4 | (told & 7));
+    }
+    whole[size] = '\0';
+    assert_string_equal(whole, wanted);
+}
+
 static void endpoints_are_looked_up_by_name_sector_and_what_they_link_to(void **state)
 {
     struct bench *bench = *state;
@@ -155,12 +178,8 @@ static void endpoints_are_looked_up_by_name_sector_and_what_they_link_to(void **
         { "href=/x", two },
         { "nonsense=1", "" },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct coap_message got =
-            ask_simple(bench, fd, COAP_MSG_GET, (uint16_t)(10 + i), "rd-lookup/ep", cases[i].query, -1, nothing);
-
-        assert_payload(&got, cases[i].wanted);
-    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_endpoints(bench, fd, (uint16_t)(10 * (i + 1)), cases[i].query, cases[i].wanted);
     close(fd);
 }
 
@@ -200,8 +219,9 @@ static void a_long_lookup_comes_in_blocks_under_one_etag(void **state)
     }
     do {
         got = block == 0 ? ask_simple(bench, fd, COAP_MSG_GET, 100, "rd-lookup/ep", NULL, -1, nothing)
-                         : ask_block2(bench, fd, (uint16_t)(100 + block), "rd-lookup/ep", NULL, block << 4 | 6);
+                         : ask_block2(bench, fd, (uint16_t)(100 + block), "rd-lookup/ep", NULL, block << 4 | 3);
         assert_int_equal(got.code, COAP_MSG_CONTENT);
+        assert_true(got.payload.size <= 128);
         assert_true(coap_message_find_option(&got, COAP_MSG_OPT_ETAG, &tag));
         if (block == 0)
             first_tag = bytes_view(memcpy(kept_tag, tag.data, 8), 8);
@@ -213,6 +233,62 @@ static void a_long_lookup_comes_in_blocks_under_one_etag(void **state)
     for (size_t i = 0; i < size; i++)
         links_seen += whole[i] == ',';
     assert_int_equal(links_seen, 60);
+    close(fd);
+}
+
+/* A forged sender must not turn a small datagram into large ones for somebody else. */
+static void a_lookups_blocks_stay_small_whatever_is_asked_for(void **state)
+{
+    struct bench *bench = *state;
+    int fd = client_open(bench);
+    struct coap_message got;
+
+    for (uint16_t i = 0; i < 60; i++) {
+        char query[64];
+
+        snprintf(query, sizeof(query), "ep=node-%u&base=coap://192.0.2.%u", i, i + 1u);
+        add(bench, fd, i, query, links);
+    }
+    got = ask_block2(bench, fd, 100, "rd-lookup/ep", NULL, 0 << 4 | 6);
+    assert_int_equal(option_uint(&got, COAP_MSG_OPT_BLOCK2), 0 << 4 | 8 | 3);
+    assert_int_equal(got.payload.size, 128);
+    got = ask_block2(bench, fd, 101, "rd-lookup/ep", NULL, 1 << 4 | 6);
+    assert_int_equal(option_uint(&got, COAP_MSG_OPT_BLOCK2), 8 << 4 | 8 | 3); /* the same place in smaller blocks */
+    got = ask_block2(bench, fd, 102, "rd-lookup/ep", NULL, 4 << 4 | 2);
+    assert_int_equal(option_uint(&got, COAP_MSG_OPT_BLOCK2), 4 << 4 | 8 | 2);
+    assert_int_equal(ask_block2(bench, fd, 103, "rd-lookup/ep", NULL, 4000 << 4 | 6).code, COAP_MSG_BAD_REQUEST);
+    close(fd);
+}
+
+static void a_lookups_later_blocks_belong_to_its_first_one(void **state)
+{
+    struct bench *bench = *state;
+    int fd = client_open(bench);
+    struct coap_message got;
+    uint8_t second[128], etag[8];
+    struct bytes tag;
+
+    for (uint16_t i = 0; i < 9; i++) {
+        char query[64];
+
+        snprintf(query, sizeof(query), "ep=node-%u&base=coap://192.0.2.%u", i, i + 1u);
+        add(bench, fd, i, query, links);
+    }
+    ask_simple(bench, fd, COAP_MSG_GET, 100, "rd-lookup/ep", NULL, -1, nothing);
+    got = ask_block2(bench, fd, 101, "rd-lookup/ep", NULL, 1 << 4 | 3);
+    memcpy(second, got.payload.data, sizeof(second));
+    assert_true(coap_message_find_option(&got, COAP_MSG_OPT_ETAG, &tag));
+    memcpy(etag, tag.data, sizeof(etag));
+    bench->script.registry[0].lifetime_s = 1; /* "lt" stands in the first block: all after it moves */
+    got = ask_block2(bench, fd, 102, "rd-lookup/ep", NULL, 1 << 4 | 3);
+    assert_memory_equal(got.payload.data, second, sizeof(second));
+    assert_true(coap_message_find_option(&got, COAP_MSG_OPT_ETAG, &tag));
+    assert_memory_equal(tag.data, etag, sizeof(etag));
+    ask_simple(bench, fd, COAP_MSG_GET, 103, "rd-lookup/res", "ep=node-3", -1, nothing); /* takes the place */
+    got = ask_block2(bench, fd, 104, "rd-lookup/ep", NULL, 1 << 4 | 3);
+    assert_memory_not_equal(got.payload.data, second, sizeof(second));
+    assert_true(coap_message_find_option(&got, COAP_MSG_OPT_ETAG, &tag));
+    assert_memory_not_equal(tag.data, etag, sizeof(etag));
     close(fd);
 }
 
@@ -355,6 +431,8 @@ int main(void)
         T(endpoints_are_looked_up_by_name_sector_and_what_they_link_to),
         T(resources_are_looked_up_with_whole_addresses),
         T(a_long_lookup_comes_in_blocks_under_one_etag),
+        T(a_lookups_blocks_stay_small_whatever_is_asked_for),
+        T(a_lookups_later_blocks_belong_to_its_first_one),
         T(the_daemons_own_links_can_be_filtered),
         T(simple_registration_is_answered_first_and_then_reads_the_links),
         T(simple_registration_follows_the_peers_blocks),
