@@ -75,10 +75,11 @@ static void register_collected(struct transport_coap *transport, const struct co
     struct why why = { "", "", "" };
     int r = transport->rules->register_endpoint(transport->core, &order, &registration, &why);
 
+    transport->counts[TRANSPORT_COAP_COLLECTS_FAILED] += r > 0;
     if (r < 0)
         log_fault("coap", r, "registering %s at %s", collect->endpoint, collect->base);
-    else if (r > 0)
-        log_info("coap", "registration of %s at %s refused: %s", collect->endpoint, collect->base, why.what);
+    else if (r > 0) /* anybody can cause this, so it is counted and no line of an ordinary log */
+        log_debug("coap", "registration of %s at %s refused: %s", collect->endpoint, collect->base, why.what);
 }
 
 /* Takes a part of the links; true when it continues what is there and fits. */
@@ -110,11 +111,13 @@ static void on_links(struct transport_coap *transport, int64_t tag, const struct
         return;
     }
     collect->state = COLLECT_FREE;
-    if (usable)
+    if (usable) {
         register_collected(transport, collect);
-    else
-        log_info("coap", "%s at %s announced itself, but its /.well-known/core could not be read", collect->endpoint,
-                 collect->base);
+        return;
+    }
+    transport->counts[TRANSPORT_COAP_COLLECTS_FAILED]++;
+    log_debug("coap", "%s at %s announced itself, but its /.well-known/core could not be read", collect->endpoint,
+              collect->base);
 }
 
 static struct collect *find_place(struct transport_coap *transport, const char *endpoint, const char *sector)

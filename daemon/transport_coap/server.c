@@ -407,6 +407,7 @@ const char *transport_coap_count_name(enum transport_coap_count count)
         [TRANSPORT_COAP_BODIES_EXPIRED] = "coap_bodies_expired",
         [TRANSPORT_COAP_REQUESTS_REFUSED] = "coap_requests_refused",
         [TRANSPORT_COAP_COLLECTS_REFUSED] = "coap_collects_refused",
+        [TRANSPORT_COAP_COLLECTS_FAILED] = "coap_collects_failed",
         [TRANSPORT_COAP_MALFORMED] = "coap_malformed",
     };
 

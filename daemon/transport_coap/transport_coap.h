@@ -30,8 +30,8 @@ struct transport_coap_settings {
 
     /* Bounds (I11); 0 takes the default. */
     unsigned requests_max;      /* requests to devices in flight; 512 */
-    unsigned duplicates_max;    /* remembered answers to POSTs and DELETEs; 4096 */
-    unsigned bodies_max;        /* block-wise uploads under way; 64 */
+    unsigned duplicates_max;    /* remembered answers to POSTs and DELETEs; 16384 */
+    unsigned bodies_max;        /* block-wise uploads under way; 256 */
     unsigned body_size_max;     /* bytes of one upload; 16384 */
     unsigned idle_sessions_max; /* plain peers that libcoap remembers; 64 */
     unsigned collects_max;      /* simple registrations under way; 64 */
@@ -49,6 +49,7 @@ enum transport_coap_count {
     TRANSPORT_COAP_BODIES_EXPIRED,     /* uploads that were never finished */
     TRANSPORT_COAP_REQUESTS_REFUSED,   /* to devices, the table being full */
     TRANSPORT_COAP_COLLECTS_REFUSED,   /* simple registrations, the table being full */
+    TRANSPORT_COAP_COLLECTS_FAILED,    /* simple registrations whose links could not be read, or were refused */
     TRANSPORT_COAP_MALFORMED,          /* requests whose path, query or options are out of form */
     TRANSPORT_COAP_COUNTS
 };

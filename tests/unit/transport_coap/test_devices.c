@@ -27,7 +27,15 @@ static int open_bench(void **state)
 /* Gives up sooner: libcoap takes no acknowledgement time-out below one second. */
 static int open_hasty_bench(void **state)
 {
-    struct transport_coap_settings settings = { .ack_timeout_ms = 1000, .retransmissions = 1, .requests_max = 4 };
+    struct transport_coap_settings settings = { .ack_timeout_ms = 1000, .retransmissions = 1 };
+
+    *state = bench_open(&settings);
+    return 0;
+}
+
+static int open_narrow_bench(void **state)
+{
+    struct transport_coap_settings settings = { .requests_max = 4 };
 
     *state = bench_open(&settings);
     return 0;
@@ -239,20 +247,28 @@ static void no_more_requests_than_the_table_holds_and_places_come_free(void **st
     close(fd);
 }
 
+/* With retransmissions, since the socket may drop some of so many, and a slow machine sends some twice. */
 static void five_hundred_devices_are_asked_at_once(void **state)
 {
-    struct bench *bench = *state;
+    const struct transport_coap_settings settings = { .ack_timeout_ms = 2000 };
+    struct bench *bench = bench_open(&settings);
     uint16_t port;
     int fd = device_open(&port);
     int room = 1 << 20;
+    static bool asked_from[65536];
     struct asked asked;
     bool seen[500] = { false };
+    unsigned count = 0;
 
+    (void)state;
+    memset(asked_from, 0, sizeof(asked_from));
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
     for (int i = 0; i < 500; i++)
         assert_int_equal(request(bench, i, port, "/x", bytes_view("a", 1)), 0);
-    for (int i = 0; i < 500; i++) {
+    while (count < 500) {
         get_asked(bench, fd, &asked);
+        count += !asked_from[asked.from.sin_port];
+        asked_from[asked.from.sin_port] = true;
         reply(fd, &asked, COAP_MSG_ACK, COAP_MSG_CHANGED, asked.message.id, asked.message.token, "1.00");
     }
     await_answers(bench, 500);
@@ -264,6 +280,7 @@ static void five_hundred_devices_are_asked_at_once(void **state)
         seen[answer->id] = true;
     }
     close(fd);
+    bench_close(bench);
 }
 
 static void requests_in_flight_end_with_the_transport(void **state)
@@ -326,6 +343,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
 #define H(name) cmocka_unit_test_setup_teardown(name, open_hasty_bench, close_bench)
+#define N(name) cmocka_unit_test_setup_teardown(name, open_narrow_bench, close_bench)
     const struct CMUnitTest tests[] = {
         T(a_trigger_goes_out_byte_for_byte_and_its_answer_comes_back),
         T(a_containers_answer_and_an_error_come_back_as_they_are),
@@ -335,8 +353,8 @@ int main(void)
         T(nobody_at_the_port_is_told_at_once_and_never_from_within_the_call),
         H(silence_ends_after_all_retransmissions_and_no_ping_was_ever_sent),
         H(a_promised_answer_that_never_comes_ends_too),
-        H(no_more_requests_than_the_table_holds_and_places_come_free),
-        T(five_hundred_devices_are_asked_at_once),
+        N(no_more_requests_than_the_table_holds_and_places_come_free),
+        cmocka_unit_test(five_hundred_devices_are_asked_at_once),
         T(requests_in_flight_end_with_the_transport),
         T(addresses_that_need_a_resolver_are_refused),
         T(the_daemons_own_base_is_its_address_towards_the_device),
