@@ -23,6 +23,7 @@
 
 #define POLLS_MAX     32 /* started in one tick */
 #define BUSY_AGAIN_MS 5000
+#define TURN_AGAIN_MS 700   /* another slot of the device has its turn; of no usual interval a divisor */
 #define UNREADY_MS    60000 /* no policy, no grant, no address: look again */
 #define ANSWER_OK     200
 #define ANSWER_OK_END 300
@@ -189,6 +190,16 @@ static int keep_due(void *context, const struct slot *slot)
     return due->count == POLLS_MAX ? 1 : 0;
 }
 
+/* Two slots of one device may be due at once, and stay so for ever when their intervals are the same: after a restart
+ * all are. The later one goes a moment after the other, and keeps that distance. */
+static bool turn_is_taken(const struct core *core, const struct due_polls *due, const struct due_poll *row)
+{
+    for (const struct due_poll *other = due->rows; other < row; other++)
+        if (other->ready && other->device_id == row->device_id)
+            return true;
+    return asking_is_busy(core, row->device_id);
+}
+
 /* A device that has anything under way is left alone (I10). */
 static int device_is_free(struct core *core, int64_t device_id, bool *out)
 {
@@ -202,10 +213,13 @@ static int device_is_free(struct core *core, int64_t device_id, bool *out)
     return r < 0 ? r : 0;
 }
 
-static int poll_plan(struct core *core, struct question *question, struct due_poll *row)
+static int poll_plan(struct core *core, const struct due_polls *due, struct question *question, struct due_poll *row)
 {
     bool is_free;
 
+    row->again_ms = TURN_AGAIN_MS;
+    if (turn_is_taken(core, due, row))
+        return 0;
     int r = device_is_free(core, row->device_id, &is_free);
     if (r != 0)
         return r;
@@ -241,7 +255,7 @@ static int polls_start(struct core *core, struct due_polls *due, struct question
     if (r < 0 || due->count == 0)
         return r < 0 ? r : 0;
     for (unsigned i = 0; i < due->count; i++) {
-        r = poll_plan(core, question, &due->rows[i]);
+        r = poll_plan(core, due, question, &due->rows[i]);
         if (r != 0)
             return r;
     }
@@ -252,7 +266,7 @@ static int polls_start(struct core *core, struct due_polls *due, struct question
             continue;
         r = asking_post(core, row->device_id, row->address, row->path, (struct bytes){ 0 }, poll_done,
                         poll_context(row->device_id, row->slot));
-        if (r > 0) { /* both slots of one device due at once, or an address that leads nowhere: at the next interval */
+        if (r > 0) { /* an address that leads nowhere, or too much under way at once: at the next interval */
             core->counters[COUNT_POLL_FAULT]++;
             r = 0;
         }

@@ -543,12 +543,38 @@ static void leaves_a_busy_device_alone_and_looks_again_soon(void **state)
     polled(lab);
     tick(lab);
     lab->world->clock.now_ms += 60000;
-    assert_int_equal(tick(lab), lab->world->clock.now_ms + 5000); /* still thinking */
+    assert_int_equal(tick(lab), lab->world->clock.now_ms + 700); /* still thinking */
     assert_int_equal(lab->world->transport.count, 1);
     world_answer(lab->world, world_asked(lab->world), 204, "1");
-    lab->world->clock.now_ms += 5000;
+    lab->world->clock.now_ms += 700;
     tick(lab);
     assert_int_equal(lab->world->transport.count, 2);
+}
+
+static void two_slots_of_one_device_take_turns_when_both_are_due(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = polled(lab);
+    struct image image = world_image(lab->world, lab->beta, "thermo", "1.0");
+    struct store *store = lab->world->store;
+    int64_t now_ms = lab->world->clock.now_ms;
+
+    assert_int_equal(store->begin(store), 0);
+    assert_int_equal(store->slot_take(store, device.id, 0, lab->beta->tenant.id, now_ms), 0);
+    assert_int_equal(store->slot_installed(store, device.id, 0, image.id, now_ms, now_ms), 0);
+    assert_int_equal(store->commit(store), 0);
+    for (size_t i = 0; i < 5; i++) {
+        for (size_t one = 1; one <= 2; one++) {
+            tick(lab);
+            assert_int_equal(lab->world->transport.count, 2 * i + one);
+            world_answer(lab->world, world_asked(lab->world), 204, "27.18");
+            lab->world->clock.now_ms += 700;
+        }
+        lab->world->clock.now_ms += 60000;
+    }
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM reading GROUP BY tenant_id ORDER BY 1"), 5);
+    assert_int_equal(readings(lab), 10);
+    assert_int_equal(lab->core->counters[COUNT_POLL_FAULT], 0);
 }
 
 static void a_poll_under_way_at_a_stop_is_just_asked_again(void **state)
@@ -664,6 +690,7 @@ int main(void)
         LAB_TEST(a_poll_is_dated_by_the_ledger_when_its_answer_comes),
         LAB_TEST(asks_nothing_without_grant_and_keeps_nothing_that_lost_it),
         LAB_TEST(leaves_a_busy_device_alone_and_looks_again_soon),
+        LAB_TEST(two_slots_of_one_device_take_turns_when_both_are_due),
         LAB_TEST(a_poll_under_way_at_a_stop_is_just_asked_again),
         LAB_TEST(runs_a_container_by_hand_and_notes_who_did),
         LAB_TEST(says_why_a_container_gave_no_answer),
