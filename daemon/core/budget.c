@@ -111,6 +111,8 @@ int ledger_filter(struct core *core, int64_t device_id, int64_t epoch, struct ch
         *out = (struct charge_standing){ .spent_ueps = 0, .cap_ueps = core->settings.filter_cap_ueps };
         r = 0;
     }
+    if (r == 0 && out->cap_ueps > core->settings.filter_cap_ueps) /* it was lowered meanwhile */
+        out->cap_ueps = core->settings.filter_cap_ueps;
     return r;
 }
 

@@ -1,7 +1,8 @@
 /* store_sqlite_device.c - devices with their labels.
  * Labels travel inside struct device, so one query reads both: the labels come as one text, parted by control
- * characters that no label may hold. A device that is deleted leaves its filters, odometer and charges behind: the
- * ledger forgets nobody, and its id never comes again. */
+ * characters that no label may hold. A device that is deleted leaves its filters, odometer and charges behind, and the
+ * table departed says whose they are: one that comes again under its name goes on where it stood, or else deleting and
+ * making a device would empty its filter. Its id is given to no other device. */
 #include "daemon/store_sqlite/verbs.h"
 #include "daemon/store_sqlite/words.h"
 
@@ -25,6 +26,9 @@ enum {
     COUNT_UNCLAIMED,
     SEEN,
     DELETE,
+    DEPART,
+    RETURN,
+    DELETE_ODOMETER,
     OPEN_STEP,
     WAITING_STEP,
     RAISE_TELEMETRY,
@@ -40,10 +44,13 @@ enum {
 static const struct statements statements = {
     DOMAIN_DEVICE,
     {
+        /* without a departed one of its name the id is NULL: the next */
         [INSERT] = "INSERT INTO device (name, state, profile, class_name, address, sequence, telemetry_sequence,"
-                   " report_key_type, report_key, created_ms, seen_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                   " RETURNING id",
-        [INSERT_ODOMETER] = "INSERT INTO odometer (device_id, spent_ueps, cap_ueps) VALUES (?, 0, ?)",
+                   " report_key_type, report_key, created_ms, seen_ms, id) VALUES (?1, ?, ?, ?, ?,"
+                   " max(?, coalesce((SELECT sequence FROM departed WHERE name = ?1), 0)), ?, ?, ?, ?, ?,"
+                   " (SELECT device_id FROM departed WHERE name = ?1)) RETURNING id",
+        [INSERT_ODOMETER] = "INSERT INTO odometer (device_id, spent_ueps, cap_ueps) VALUES (?, 0, ?)"
+                            " ON CONFLICT (device_id) DO NOTHING",
         [INSERT_LABEL] = "INSERT INTO label (device_id, key, value) VALUES (?, ?, ?)",
         [UPDATE] = "UPDATE device SET state = ?, profile = ?, class_name = ?, address = ?, report_key_type = ?,"
                    " report_key = ? WHERE id = ?",
@@ -58,6 +65,11 @@ static const struct statements statements = {
         [COUNT_UNCLAIMED] = "SELECT count(*) FROM device WHERE state = 'unclaimed'",
         [SEEN] = "UPDATE device SET seen_ms = max(seen_ms, ?) WHERE id = ?",
         [DELETE] = "DELETE FROM device WHERE id = ?",
+        [DEPART] = "INSERT INTO departed (name, device_id, sequence) SELECT d.name, d.id, d.sequence FROM device d"
+                   " JOIN odometer o ON o.device_id = d.id WHERE d.id = ? AND (d.sequence > 0 OR o.spent_ueps > 0)",
+        [RETURN] = "DELETE FROM departed WHERE device_id = ?",
+        [DELETE_ODOMETER] = "DELETE FROM odometer WHERE device_id = ?1"
+                            " AND NOT EXISTS (SELECT 1 FROM departed WHERE device_id = ?1)",
         [OPEN_STEP] = "SELECT 1 FROM step WHERE device_id = ? AND " UNDER_WAY,
         [WAITING_STEP] = "SELECT 1 FROM step INDEXED BY step_waiting WHERE device_id = ? AND state = 'waiting' LIMIT 1",
         [RAISE_TELEMETRY] = "UPDATE device SET telemetry_sequence = ? WHERE id = ? AND telemetry_sequence < ?",
@@ -158,8 +170,27 @@ static int insert_odometer(struct store *store, int64_t id, int64_t cap_ueps)
     return query_run(&query);
 }
 
+static int with_id(struct store *store, unsigned which, int64_t id)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, which);
+    put_int(&query, id);
+    return query_run(&query);
+}
+
+static int store_device_by_id(struct store *store, int64_t id, struct device *out)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, BY_ID);
+    put_int(&query, id);
+    return query_one(&query, read_device, out, sizeof *out);
+}
+
 static int store_device_insert(struct store *store, struct device *device)
 {
+    struct device made;
     int64_t id = 0;
     int r = savepoint_open(store);
 
@@ -170,10 +201,18 @@ static int store_device_insert(struct store *store, struct device *device)
         r = insert_odometer(store, id, device->life_cap_ueps);
     if (r == 0)
         r = insert_labels(store, id, device);
-    r = savepoint_close(store, r);
     if (r == 0)
-        device->id = id;
-    return r;
+        r = with_id(store, RETURN, id);
+    if (r == 0)
+        r = store_device_by_id(store, id, &made);
+    r = savepoint_close(store, r);
+    if (r != 0)
+        return r;
+    device->id = id;
+    device->sequence = made.sequence;
+    device->life_spent_ueps = made.life_spent_ueps;
+    device->life_cap_ueps = made.life_cap_ueps;
+    return 0;
 }
 
 static int update_row(struct store *store, const struct device *device)
@@ -188,15 +227,6 @@ static int update_row(struct store *store, const struct device *device)
     put_key(&query, &device->report_key);
     put_int(&query, device->id);
     return query_must_change(&query, REFUSED_UNKNOWN);
-}
-
-static int with_id(struct store *store, unsigned which, int64_t id)
-{
-    struct query query;
-
-    query_open(&query, store, &statements, which);
-    put_int(&query, id);
-    return query_run(&query);
 }
 
 static int store_device_update(struct store *store, const struct device *device)
@@ -219,15 +249,6 @@ static int store_device_by_name(struct store *store, const char *name, struct de
 
     query_open(&query, store, &statements, BY_NAME);
     put_text(&query, name);
-    return query_one(&query, read_device, out, sizeof *out);
-}
-
-static int store_device_by_id(struct store *store, int64_t id, struct device *out)
-{
-    struct query query;
-
-    query_open(&query, store, &statements, BY_ID);
-    put_int(&query, id);
     return query_one(&query, read_device, out, sizeof *out);
 }
 
@@ -286,18 +307,30 @@ static int row_exists(struct store *store, unsigned which, int64_t id)
     return query_int(&query, &one);
 }
 
-static int store_device_delete(struct store *store, int64_t id)
+static int delete_row(struct store *store, int64_t id)
 {
     struct query query;
+    int r = with_id(store, DEPART, id);
+
+    if (r == 0)
+        r = with_id(store, DELETE_ODOMETER, id);
+    if (r != 0)
+        return r;
+    query_open(&query, store, &statements, DELETE);
+    put_int(&query, id);
+    return query_must_change(&query, REFUSED_UNKNOWN);
+}
+
+static int store_device_delete(struct store *store, int64_t id)
+{
     int r = row_exists(store, OPEN_STEP, id);
 
     if (r == REFUSED_UNKNOWN)
         r = row_exists(store, WAITING_STEP, id);
     if (r != REFUSED_UNKNOWN)
         return r == 0 ? REFUSED_CONFLICT : r;
-    query_open(&query, store, &statements, DELETE);
-    put_int(&query, id);
-    return query_must_change(&query, REFUSED_UNKNOWN);
+    r = savepoint_open(store);
+    return r != 0 ? r : savepoint_close(store, delete_row(store, id));
 }
 
 static int store_device_telemetry_sequence(struct store *store, int64_t id, uint64_t sequence)

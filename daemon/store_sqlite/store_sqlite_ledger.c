@@ -24,13 +24,13 @@ enum {
     ODOMETERS_APART
 };
 
-/* One statement spends: a new row starts with the cap given, one that is there keeps its own. The comparison subtracts,
- * as a sum could leave int64. Without a row, and over the cap given, nothing is selected and so nothing written. */
-#define SPEND(table, scope)                                                                         \
-    "INSERT INTO " table " (" scope ", epoch, spent_ueps, cap_ueps) SELECT ?1, ?2, ?3, max(?3, ?4)" \
-    " WHERE ?3 <= ?4 OR EXISTS (SELECT 1 FROM " table " WHERE " scope " = ?1 AND epoch = ?2)"       \
-    " ON CONFLICT (" scope ", epoch) DO UPDATE SET spent_ueps = spent_ueps + excluded.spent_ueps"   \
-    " WHERE excluded.spent_ueps <= cap_ueps - spent_ueps"
+/* One statement spends: a new row starts with the cap given; one that is there keeps its own, and the lower of the two
+ * holds. The comparison subtracts, as a sum could leave int64. Over the cap given nothing is selected and so nothing
+ * written. */
+#define SPEND(table, scope)                                                                               \
+    "INSERT INTO " table " (" scope ", epoch, spent_ueps, cap_ueps) SELECT ?1, ?2, ?3, ?4 WHERE ?3 <= ?4" \
+    " ON CONFLICT (" scope ", epoch) DO UPDATE SET spent_ueps = spent_ueps + excluded.spent_ueps"         \
+    " WHERE excluded.spent_ueps <= min(cap_ueps, excluded.cap_ueps) - spent_ueps"
 
 /* First scope that stands apart from its charges, whichever side has more: who, epoch, spent, charged. */
 #define APART(table, scope, epoch)                                                               \
@@ -171,6 +171,8 @@ static int standing_after_refusal(struct store *store, unsigned which, const str
 
     if (r < 0 || (r != 0 && which == ODOMETER_STANDING))
         return r; /* no odometer in use: no such device (any more) */
+    if (which != ODOMETER_STANDING && standing.cap_ueps > charge->cap_ueps)
+        standing.cap_ueps = charge->cap_ueps;
     if (out != NULL)
         *out = standing;
     return REFUSED_EXHAUSTED;

@@ -170,14 +170,14 @@ static void what_is_seen_and_counted_on_a_device_only_rises(void **state)
     assert_int_equal(found.telemetry_sequence, INT64_MAX);
 }
 
-static void a_deleted_devices_name_comes_again_but_never_its_id(void **state)
+static void a_device_that_comes_again_goes_on_with_what_it_lost(void **state)
 {
     struct store *store = *state;
     int64_t tenant = add_tenant(store, "a"), old = add_device(store, "d", "tinypart"), new;
     struct charge charge = { "telemetry", 1, 0, old, 100, 10, 50 };
     struct registration registration = { .device_id = old, .location = "x", .endpoint = "d", .lifetime_s = 60 };
     struct charge_standing standing = { 0 };
-    struct device found = { 0 };
+    struct device found = { 0 }, again = { .name = "d", .state = DEVICE_UNCLAIMED };
 
     ok(in_transaction(store, store->charge(store, &charge, NULL)));
     ok(in_transaction(store, store->registration_put(store, &registration)));
@@ -186,16 +186,52 @@ static void a_deleted_devices_name_comes_again_but_never_its_id(void **state)
     assert_int_equal(in_transaction(store, store->device_delete(store, old)), REFUSED_UNKNOWN);
     assert_int_equal(store->device_by_name(store, "d", &found), REFUSED_UNKNOWN);
     assert_int_equal(store->registration_by_location(store, "x", &registration), REFUSED_UNKNOWN);
-    new = add_device(store, "d", "tinypart");
-    assert_true(new > old);
-    ok(store->device_by_id(store, new, &found));
-    assert_int_equal(found.life_spent_ueps, 0);
-    /* the ledger forgets nobody */
+    /* the ledger charges nobody who is gone, and forgets nobody */
+    assert_int_equal(in_transaction(store, store->charge(store, &charge, NULL)), REFUSED_UNKNOWN);
     ok(store->filter_standing(store, old, 100, &standing));
     assert_int_equal(standing.spent_ueps, 10);
     ok(store->charges_reconcile(store, NULL));
-    /* and charges nobody who is gone */
-    assert_int_equal(in_transaction(store, store->charge(store, &charge, NULL)), REFUSED_UNKNOWN);
+    assert_true(add_device(store, "other", "tinypart") > old);
+    for (int i = 0; i < 2; i++) { /* also one that goes as it came */
+        ok(in_transaction(store, store->device_insert(store, &again)));
+        assert_int_equal(again.id, old);
+        assert_int_equal(again.life_spent_ueps, 10);
+        ok(in_transaction(store, store->device_delete(store, old)));
+    }
+    new = add_device(store, "d", "tinypart");
+    assert_int_equal(new, old);
+    ok(store->device_by_id(store, new, &found));
+    assert_int_equal(found.life_spent_ueps, 10);
+    charge.ueps = 41;
+    assert_int_equal(in_transaction(store, store->charge(store, &charge, &standing)), REFUSED_EXHAUSTED);
+    charge.ueps = 40;
+    ok(in_transaction(store, store->charge(store, &charge, NULL)));
+    ok(store->charges_reconcile(store, NULL));
+}
+
+static void a_device_that_comes_again_keeps_its_sequence_number(void **state)
+{
+    struct store *store = *state;
+    struct device device = { .name = "d", .state = DEVICE_CLAIMED, .profile = "tinypart", .sequence = 7 };
+    struct device again = { .name = "d", .state = DEVICE_CLAIMED, .profile = "tinypart", .telemetry_sequence = 1 };
+
+    ok(in_transaction(store, store->device_insert(store, &device)));
+    ok(in_transaction(store, store->device_telemetry_sequence(store, device.id, 50)));
+    ok(in_transaction(store, store->device_delete(store, device.id)));
+    ok(in_transaction(store, store->device_insert(store, &again)));
+    assert_int_equal(again.id, device.id);
+    ok(store->device_by_id(store, again.id, &device));
+    assert_int_equal(device.sequence, 7);
+    assert_int_equal(device.telemetry_sequence, 1); /* a swapped board counts its packs anew */
+}
+
+static void a_device_that_lost_nothing_is_forgotten(void **state)
+{
+    struct store *store = *state;
+    int64_t old = add_device(store, "d", "tinypart");
+
+    ok(in_transaction(store, store->device_delete(store, old)));
+    assert_true(add_device(store, "d", "tinypart") > old);
 }
 
 static void fill_registration(struct registration *out, int64_t device_id, const char *location, const char *endpoint)
@@ -364,7 +400,9 @@ int contract_devices(void)
         CONTRACT_TEST(an_update_replaces_labels_and_keeps_name_and_numbers),
         CONTRACT_TEST(devices_are_listed_and_counted_by_state),
         CONTRACT_TEST(what_is_seen_and_counted_on_a_device_only_rises),
-        CONTRACT_TEST(a_deleted_devices_name_comes_again_but_never_its_id),
+        CONTRACT_TEST(a_device_that_comes_again_goes_on_with_what_it_lost),
+        CONTRACT_TEST(a_device_that_comes_again_keeps_its_sequence_number),
+        CONTRACT_TEST(a_device_that_lost_nothing_is_forgotten),
         CONTRACT_TEST(a_registration_is_put_found_and_removed),
         CONTRACT_TEST(registrations_are_looked_up_live_filtered_and_by_the_page),
         CONTRACT_TEST(a_slot_is_free_until_one_tenant_takes_it),

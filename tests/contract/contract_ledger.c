@@ -90,15 +90,17 @@ static void a_budget_is_charged_to_the_last_micro_epsilon_and_not_beyond(void **
     ok(store->charges_reconcile(store, NULL));
 }
 
-static void a_standing_row_keeps_its_own_cap(void **state)
+static void of_a_standing_rows_cap_and_the_present_one_the_lower_holds(void **state)
 {
     struct store *store = *state;
     int64_t device = add_device(store, "d", "tinypart");
     struct charge_standing standing = { 0 };
 
     ok(spend(store, 0, device, 1, 10, &standing));
-    ok(spend(store, 0, device, 5, 2, &standing)); /* another cap offered: ignored, lower or higher */
-    assert_int_equal(standing.cap_ueps, 10);
+    assert_int_equal(spend(store, 0, device, 2, 2, &standing), REFUSED_EXHAUSTED); /* lowered: obeyed at once */
+    assert_int_equal(standing.cap_ueps, 2);
+    ok(spend(store, 0, device, 5, 6, &standing));
+    assert_int_equal(standing.cap_ueps, 10); /* raised: not for an epoch that began */
     assert_int_equal(spend(store, 0, device, 5, 100, &standing), REFUSED_EXHAUSTED);
     assert_int_equal(standing.spent_ueps, 6);
     assert_int_equal(standing.cap_ueps, 10);
@@ -291,7 +293,7 @@ int contract_ledger(void)
         CONTRACT_TEST(a_policys_versions_rise_by_one),
         CONTRACT_TEST(a_budgets_cap_holds_from_its_epoch_on),
         CONTRACT_TEST(a_budget_is_charged_to_the_last_micro_epsilon_and_not_beyond),
-        CONTRACT_TEST(a_standing_row_keeps_its_own_cap),
+        CONTRACT_TEST(of_a_standing_rows_cap_and_the_present_one_the_lower_holds),
         CONTRACT_TEST(a_device_charge_runs_its_odometer_or_is_not_made_at_all),
         CONTRACT_TEST(a_refused_charge_leaves_no_trace_in_a_transaction_that_goes_on),
         CONTRACT_TEST(an_unbounded_life_is_counted_up_to_the_end_of_int64),

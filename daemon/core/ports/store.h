@@ -41,8 +41,8 @@ struct charge {
     int64_t device_id; /* scope of a filter charge; 0 on a budget charge */
     int64_t epoch;
     int64_t ueps;
-    int64_t cap_ueps; /* cap of the filter (device) or budget (tenant) when this epoch has no row yet; a row keeps its
-                         own cap */
+    int64_t cap_ueps; /* cap of the filter (device) or budget (tenant) now; a row of this epoch keeps the cap that it
+                         began with, and the lower of the two holds */
 };
 struct charge_standing {
     int64_t spent_ueps;
@@ -126,6 +126,7 @@ struct store {
     int (*profile_each)(struct store *store, EACH(profile));
 
     /* labels travel inside struct device; device_update writes profile, class, address, state, report key and labels */
+    /* fills id, and of a device that comes again its sequence number and life */
     int (*device_insert)(struct store *store, struct device *device);
     int (*device_update)(struct store *store, const struct device *device);
     int (*device_by_name)(struct store *store, const char *name, struct device *out);
@@ -134,7 +135,8 @@ struct store {
     int (*device_count)(struct store *store, enum device_state state, int64_t *out);
     int (*device_seen)(struct store *store, int64_t id, int64_t now_ms);
     /* REFUSED_CONFLICT while a step of it is not final. Labels, registration, slots and readings go with it; its
-     * filters, odometer, charges and final steps stay. Its name may be used again, by another id. */
+     * filters, odometer, charges and final steps stay. A later device of its name gets its id, its sequence number and
+     * so what it lost; one that has lost and counted nothing is forgotten. */
     int (*device_delete)(struct store *store, int64_t id);
     /* Raises telemetry_sequence to sequence; REFUSED_CONFLICT when it is not higher than the one kept, or above
      * INT64_MAX. */

@@ -101,6 +101,14 @@ CREATE TRIGGER device_sequence_rises BEFORE UPDATE OF sequence, telemetry_sequen
 WHEN NEW.sequence < OLD.sequence OR NEW.telemetry_sequence < OLD.telemetry_sequence
 BEGIN SELECT RAISE(ABORT, 'a sequence number never falls'); END;
 
+-- A deleted device of which something was counted. One that comes again under its name goes on under its id: what it
+-- lost stays lost (filter, odometer), and its sequence number does not fall.
+CREATE TABLE departed (
+    name      TEXT PRIMARY KEY,
+    device_id INTEGER NOT NULL UNIQUE,
+    sequence  INTEGER NOT NULL CHECK (sequence >= 0)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE label (
     device_id INTEGER NOT NULL REFERENCES device(id) ON DELETE CASCADE,
     key       TEXT NOT NULL,

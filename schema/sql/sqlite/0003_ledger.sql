@@ -69,7 +69,7 @@ CREATE TABLE odometer (
 ) STRICT;
 CREATE TRIGGER odometer_runs_forward BEFORE UPDATE OF spent_ueps ON odometer WHEN NEW.spent_ueps < OLD.spent_ueps
 BEGIN SELECT RAISE(ABORT, 'what is spent never falls'); END;
-CREATE TRIGGER odometer_is_kept BEFORE DELETE ON odometer
+CREATE TRIGGER odometer_is_kept BEFORE DELETE ON odometer WHEN OLD.spent_ueps > 0
 BEGIN SELECT RAISE(ABORT, 'the ledger forgets nothing'); END;
 
 -- One entry in the ledger: of a tenant's budget, or of a device's filter and odometer. No index: it is written with
@@ -101,11 +101,12 @@ CREATE TABLE reading (
     policy_version INTEGER NOT NULL,
     noised         INTEGER NOT NULL CHECK (noised IN (0, 1))
 ) STRICT;
--- For reading_aggregate, once per asked device and epoch; its rows end in the id, so the newest come first without a
--- sort. Also for the cascade of device_delete.
-CREATE INDEX reading_asked ON reading(device_id, sensor, epoch);
--- For reading_expire, per policy version; rows are added at its ends only, which is cheap.
+-- For reading_aggregate, once per asked device and epoch: the newest raw and the newest noised readings each by itself.
+-- Its rows end in the id, so the newest come first without a sort. Also for the cascade of device_delete.
+CREATE INDEX reading_asked ON reading(device_id, sensor, epoch, noised);
+-- For reading_expire, per policy version, and reading_count; rows are added at their ends only, which is cheap.
 CREATE INDEX reading_raw ON reading(sensor, policy_version, received_ms) WHERE noised = 0;
+CREATE INDEX reading_noised ON reading(sensor, policy_version, received_ms) WHERE noised = 1;
 
 CREATE TABLE release (
     id             INTEGER PRIMARY KEY,

@@ -7,6 +7,8 @@ CREATE TABLE sink (
     kind       TEXT NOT NULL,
     config     TEXT NOT NULL,
     created_ms INTEGER NOT NULL,
+    -- Rows of the outbox that wait for it, kept as a number: asked for with every pack of telemetry.
+    waiting    INTEGER NOT NULL DEFAULT 0 CHECK (waiting >= 0),
     UNIQUE (tenant_id, name)
 ) STRICT;
 
@@ -26,3 +28,5 @@ CREATE TABLE outbox (
 ) STRICT;
 -- For outbox_due and outbox_next_due (the oldest waiting row of each sink), and for how many wait.
 CREATE INDEX outbox_waiting ON outbox(sink_id, id) WHERE delivered_ms = 0;
+-- For outbox_expire: what was acknowledged, oldest first.
+CREATE INDEX outbox_delivered ON outbox(delivered_ms) WHERE delivered_ms > 0;
