@@ -12,9 +12,10 @@ FORM(rollout_form, struct rollout_order,
      { "version", FIELD_TEXT, true, offsetof(struct rollout_order, version), 1, VERSION_SIZE - 1 },
      { "selector", FIELD_TEXT, true, offsetof(struct rollout_order, selector), 0, SELECTOR_SIZE - 1 },
      { "slot", FIELD_UNSIGNED, true, offsetof(struct rollout_order, slot), 0, SLOTS_MAX - 1 },
-     { "concurrency", FIELD_UNSIGNED, false, offsetof(struct rollout_order, concurrency), 1, 10000 },
-     { "attempts_max", FIELD_UNSIGNED, false, offsetof(struct rollout_order, attempts_max), 1, 100 },
-     { "deadline_ms", FIELD_INTEGER, false, offsetof(struct rollout_order, deadline_ms), 1000, 604800000 });
+     { "concurrency", FIELD_UNSIGNED, false, offsetof(struct rollout_order, concurrency), 1, ROLLOUT_CONCURRENCY_MAX },
+     { "attempts_max", FIELD_UNSIGNED, false, offsetof(struct rollout_order, attempts_max), 1, ROLLOUT_ATTEMPTS_MAX },
+     { "deadline_ms", FIELD_INTEGER, false, offsetof(struct rollout_order, deadline_ms), ROLLOUT_DEADLINE_MIN_MS,
+       ROLLOUT_DEADLINE_MAX_MS });
 
 static json_t *counts_json(const struct rollout *rollout)
 {
@@ -40,13 +41,13 @@ static json_t *rollout_json(const struct rollout *rollout)
 /* Without the fetch paths: who knows one may fetch the image. */
 static json_t *step_json(const struct step *step)
 {
-    bool is_tried = step->sequence != 0;
+    bool is_tried = step->attempts != 0;
 
     return json_pack("{s:I,s:I,s:o,s:s,s:o,s:i,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "id", (json_int_t)step->id, "rollout",
                      (json_int_t)step->rollout_id, "device", json_words(step->device), "state",
                      step_state_name(step->state), "reason", json_words_or_null(step->reason), "attempts",
-                     (int)step->attempts, "sequence", is_tried ? json_integer((json_int_t)step->sequence) : json_null(),
-                     "manifest_digest",
+                     (int)step->attempts, "sequence",
+                     step->sequence != 0 ? json_integer((json_int_t)step->sequence) : json_null(), "manifest_digest",
                      is_tried ? json_hex(step->manifest_digest, sizeof(step->manifest_digest)) : json_null(),
                      "image_bytes", (json_int_t)step->image_bytes, "due_at",
                      step_state_is_final(step->state) ? json_null() : json_time(step->due_ms), "deadline_at",

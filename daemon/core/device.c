@@ -145,9 +145,11 @@ int device_claim(struct core *core, const struct caller *caller, const struct de
     return r;
 }
 
-/* What a tenant may know of a device: not how to reach it, and nothing that tells of other tenants. */
+/* What a tenant may know of a device: not how to reach it, and nothing that tells of other tenants, or of when its
+ * readings came in: that would be data past every budget. */
 static void narrow(struct device *device)
 {
+    device->seen_ms = 0;
     device->address[0] = '\0';
     device->sequence = 0;
     device->telemetry_sequence = 0;
@@ -316,10 +318,12 @@ struct slot_listing {
 static int show_slot(void *context, const struct slot *slot)
 {
     const struct slot_listing *listing = context;
+    struct slot shown = *slot;
 
-    if (listing->tenant_id != 0 && slot->tenant_id != listing->tenant_id)
-        return 0;
-    return listing->each(listing->context, slot);
+    if (listing->tenant_id == 0)
+        return listing->each(listing->context, slot);
+    shown.poll_due_ms = 0; /* how long its device was busy would show in it */
+    return slot->tenant_id == listing->tenant_id ? listing->each(listing->context, &shown) : 0;
 }
 
 int device_slots(struct core *core, const struct caller *caller, const char *name,

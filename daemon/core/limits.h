@@ -30,6 +30,11 @@
 #define RECORDS_PER_PACK_MAX  64
 #define PAGE_MAX              1000
 
+#define ROLLOUT_CONCURRENCY_MAX 4096 /* steps of one rollout under way at once */
+#define ROLLOUT_ATTEMPTS_MAX    16   /* tries of one step */
+#define ROLLOUT_DEADLINE_MIN_MS 10000LL
+#define ROLLOUT_DEADLINE_MAX_MS (30LL * 86400000)
+
 /* Rows with an id above after, at most limit of them (1..PAGE_MAX), lowest id first. */
 #include <stdint.h>
 struct page {

@@ -176,6 +176,7 @@ int release_create(struct core *core, const struct caller *caller, const struct 
 
     if (asked == NULL)
         return -ENOMEM;
+    asked->by_tenant = access_scope(caller) != 0;
     int r = access_release(core, caller, order, &tenant, why);
     if (r == 0)
         r = release_run(core, caller, &tenant, order, asked, &release, why);
@@ -219,6 +220,7 @@ int release_preview(struct core *core, const struct caller *caller, const struct
 
     if (asked == NULL)
         return -ENOMEM;
+    asked->by_tenant = access_scope(caller) != 0;
     int r = access_release(core, caller, order, &tenant, why);
     if (r == 0)
         r = ledger_peek_ms(core, &now_ms);

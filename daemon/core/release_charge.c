@@ -49,48 +49,65 @@ int asked_charge(struct core *core, const struct asked *asked, int64_t release_i
     return 0;
 }
 
-/* "the <whose> for epoch <name> has spent 0.9 of 1 and this asks 0.2 more; ..." */
+/* "<whose> for epoch <name> has spent 0.9 of 1 and this asks 0.2 more; ..." standing NULL: without the amounts. */
 static int standing_refuse(const struct core *core, const struct asked *asked, const char *whose, const char *where,
                            int64_t epoch, const struct charge_standing *standing, struct why *why)
 {
+    static const char todo[] =
+        "ask with a smaller epsilon, or for the data of another epoch; --dry-run tells beforehand";
     char name[32], spent[32], cap[32], more[32], next[32];
 
     ledger_epoch_name(core, epoch, name);
     time_format(ledger_epoch_start_ms(core, epoch + 1), next);
+    fixed_format(asked->ueps, 6, more);
+    if (standing == NULL)
+        return refuse(why, REFUSED_EXHAUSTED, where, todo,
+                      "%s for epoch %s has not the %s left that this asks; data of the next epoch, from %s on, has its "
+                      "own",
+                      whose, name, more, next);
     fixed_format(standing->spent_ueps, 6, spent);
     fixed_format(standing->cap_ueps, 6, cap);
-    fixed_format(asked->ueps, 6, more);
     return refuse(
-        why, REFUSED_EXHAUSTED, where,
-        "ask with a smaller epsilon, or for the data of another epoch; --dry-run tells beforehand",
+        why, REFUSED_EXHAUSTED, where, todo,
         "%s for epoch %s has spent %s of %s and this asks %s more; data of the next epoch, from %s on, has its own",
         whose, name, spent, cap, more, next);
 }
 
+static int life_refuse(const struct asked *asked, const struct device *device, struct why *why)
+{
+    static const char todo[] = "leave the device out by its labels";
+    char spent[32], cap[32], more[32];
+
+    fixed_format(asked->ueps * asked_epochs(asked), 6, more);
+    if (asked->by_tenant)
+        return refuse(why, REFUSED_EXHAUSTED, "device", todo,
+                      "device %s has not the %s left of its whole life that this asks; that does not renew",
+                      device->name, more);
+    fixed_format(device->life_spent_ueps, 6, spent);
+    fixed_format(device->life_cap_ueps, 6, cap);
+    return refuse(why, REFUSED_EXHAUSTED, "device", todo,
+                  "device %s has spent %s of the %s that it may lose in its whole life and this asks %s more; that "
+                  "does not renew",
+                  device->name, spent, cap, more);
+}
+
+/* What a device has lost is what all tenants asked of it: a tenant is told that it is too much, not how much it is. */
 static int device_refuse(struct core *core, const struct asked *asked, const struct exhausted *exhausted,
                          struct why *why)
 {
     struct charge_standing standing;
     struct device device;
-    char whose[NAME_SIZE + 32], spent[32], cap[32], more[32];
+    char whose[NAME_SIZE + 32];
 
     int r = core->store->device_by_id(core->store, exhausted->device_id, &device);
     if (r == 0)
         r = ledger_filter(core, device.id, exhausted->epoch, &standing);
     if (r != 0)
         return r;
-    if (ledger_fits(&standing, asked->ueps)) { /* then it was the odometer that refused */
-        int64_t all = asked->ueps * asked_epochs(asked);
-        fixed_format(device.life_spent_ueps, 6, spent);
-        fixed_format(device.life_cap_ueps, 6, cap);
-        fixed_format(all, 6, more);
-        return refuse(why, REFUSED_EXHAUSTED, "device", "leave the device out by its labels",
-                      "device %s has spent %s of the %s that it may lose in its whole life and this asks %s more; that "
-                      "does not renew",
-                      device.name, spent, cap, more);
-    }
+    if (ledger_fits(&standing, asked->ueps)) /* then it was the odometer that refused */
+        return life_refuse(asked, &device, why);
     snprintf(whose, sizeof(whose), "the filter of device %s", device.name);
-    return standing_refuse(core, asked, whose, "device", exhausted->epoch, &standing, why);
+    return standing_refuse(core, asked, whose, "device", exhausted->epoch, asked->by_tenant ? NULL : &standing, why);
 }
 
 static int budget_refuse(struct core *core, const struct asked *asked, const struct exhausted *exhausted,

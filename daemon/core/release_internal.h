@@ -13,6 +13,7 @@ enum query { QUERY_COUNT = 1, QUERY_SUM, QUERY_MEAN };
 struct asked {
     struct tenant tenant;
     struct policy policy;
+    bool by_tenant; /* refusals say nothing of what other tenants spent */
     enum query query;
     char selector[SELECTOR_SIZE];
     char request[NAME_SIZE + 8];

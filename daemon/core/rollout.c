@@ -21,12 +21,8 @@
 #include "daemon/core/transaction.h"
 
 #define CONCURRENCY_DEFAULT 64
-#define CONCURRENCY_MAX     4096
 #define ATTEMPTS_DEFAULT    4
-#define ATTEMPTS_MAX        16
 #define DEADLINE_DEFAULT_MS (15 * 60 * 1000)
-#define DEADLINE_LEAST_MS   (10 * 1000)
-#define DEADLINE_MOST_MS    (30LL * 24 * 3600 * 1000)
 
 static const struct {
     const char *name;
@@ -78,12 +74,13 @@ static int order_numbers(const struct rollout_order *order, struct rollout *roll
 {
     int64_t concurrency, attempts;
 
-    int r = or_default(order->concurrency, CONCURRENCY_DEFAULT, 1, CONCURRENCY_MAX, "concurrency", &concurrency, why);
+    int r = or_default(order->concurrency, CONCURRENCY_DEFAULT, 1, ROLLOUT_CONCURRENCY_MAX, "concurrency", &concurrency,
+                       why);
     if (r == 0)
-        r = or_default(order->attempts_max, ATTEMPTS_DEFAULT, 1, ATTEMPTS_MAX, "attempts", &attempts, why);
+        r = or_default(order->attempts_max, ATTEMPTS_DEFAULT, 1, ROLLOUT_ATTEMPTS_MAX, "attempts_max", &attempts, why);
     if (r == 0)
-        r = or_default(order->deadline_ms, DEADLINE_DEFAULT_MS, DEADLINE_LEAST_MS, DEADLINE_MOST_MS, "deadline_ms",
-                       &rollout->deadline_ms, why);
+        r = or_default(order->deadline_ms, DEADLINE_DEFAULT_MS, ROLLOUT_DEADLINE_MIN_MS, ROLLOUT_DEADLINE_MAX_MS,
+                       "deadline_ms", &rollout->deadline_ms, why);
     if (r != 0)
         return r;
     rollout->concurrency = (unsigned)concurrency;
@@ -310,6 +307,7 @@ int rollout_list(struct core *core, const struct caller *caller, struct page pag
 
 struct step_listing {
     const struct core *core;
+    bool of_tenant;
     int (*each)(void *context, const struct step *step);
     void *context;
 };
@@ -320,13 +318,15 @@ static int show_step(void *context, const struct step *step)
     struct step shown = *step;
 
     shown.image_bytes = fetch_bytes(listing->core, step);
+    if (listing->of_tenant)
+        shown.sequence = 0; /* the device's own counter: it tells of other tenants' tries */
     return listing->each(listing->context, &shown);
 }
 
 int rollout_steps(struct core *core, const struct caller *caller, int64_t id, struct page page,
                   int (*each)(void *context, const struct step *step), void *context, struct why *why)
 {
-    struct step_listing listing = { core, each, context };
+    struct step_listing listing = { core, access_scope(caller) != 0, each, context };
     struct rollout rollout;
 
     int r = rollout_get(core, caller, id, &rollout, why);

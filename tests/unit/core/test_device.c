@@ -138,6 +138,12 @@ static void ends_a_listing_with_what_its_reader_returns(void **state)
     assert_int_equal(device_list(&world->core, &world->owner, "", 0, page, stop_with_seven, NULL, NULL), 7);
 }
 
+static int keep_slot(void *context, const struct slot *slot)
+{
+    *(struct slot *)context = *slot;
+    return 0;
+}
+
 static void shows_a_tenant_only_devices_of_its_grants_and_nothing_of_others(void **state)
 {
     struct world *world = *state;
@@ -160,6 +166,34 @@ static void shows_a_tenant_only_devices_of_its_grants_and_nothing_of_others(void
     assert_string_equal(device.address, "");
     assert_int_equal(device_get(&world->core, &world->owner, "d1", &device, NULL), 0);
     assert_string_not_equal(device.address, "");
+}
+
+/* That something came in from a device is data, or tells of other tenants; so is when it is polled next. */
+static void tells_a_tenant_nothing_of_when_a_device_was_heard(void **state)
+{
+    struct world *world = *state;
+    struct world_tenant *alice = world_tenant(world, "alice");
+    struct device device = world_device(world, "d1", "riot-tinypart", "site=lyon");
+
+    world_grant(world, alice, "");
+    struct image image = world_image(world, alice, "thermo", "1.0");
+    struct store *store = world->store;
+    assert_int_equal(store->begin(store), 0);
+    assert_int_equal(store->device_seen(store, device.id, WORLD_START_MS + 5), 0);
+    assert_int_equal(store->slot_take(store, device.id, 0, alice->tenant.id, 1), 0);
+    assert_int_equal(store->slot_installed(store, device.id, 0, image.id, WORLD_START_MS + 9, 1), 0);
+    assert_int_equal(store->commit(store), 0);
+    struct slot slot = { 0 };
+    assert_int_equal(device_get(&world->core, &alice->caller, "d1", &device, NULL), 0);
+    assert_int_equal(device.seen_ms, 0);
+    assert_int_equal(list(world, &alice->caller, "").last.seen_ms, 0);
+    assert_int_equal(device_slots(&world->core, &alice->caller, "d1", keep_slot, &slot, NULL), 0);
+    assert_int_equal(slot.image_id, image.id);
+    assert_int_equal(slot.poll_due_ms, 0);
+    assert_int_equal(device_get(&world->core, &world->owner, "d1", &device, NULL), 0);
+    assert_int_equal(device.seen_ms, WORLD_START_MS + 5);
+    assert_int_equal(device_slots(&world->core, &world->owner, "d1", keep_slot, &slot, NULL), 0);
+    assert_int_equal(slot.poll_due_ms, WORLD_START_MS + 9);
 }
 
 static int count_slot(void *context, const struct slot *slot)
@@ -469,6 +503,7 @@ int main(void)
         IN_WORLD(ends_a_listing_with_what_its_reader_returns),
         IN_WORLD(shows_a_tenant_only_devices_of_its_grants_and_nothing_of_others),
         IN_WORLD(shows_a_tenant_only_its_own_slots),
+        IN_WORLD(tells_a_tenant_nothing_of_when_a_device_was_heard),
         IN_WORLD(changes_and_removes_labels),
         IN_WORLD(bounds_the_labels_of_a_device),
         IN_WORLD(deletes_devices),

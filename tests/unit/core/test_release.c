@@ -178,8 +178,8 @@ static void two_tenants_share_the_filter_of_a_device(void **state)
     assert_int_equal(lab_ask(lab, lab->beta, "count", 200000, NULL, &release), REFUSED_EXHAUSTED);
     assert_string_equal(lab->why.where, "device");
     assert_string_equal(lab->why.what,
-                        "the filter of device thermo-3 for epoch 2025-10-09 has spent 0.9 of 1 and this asks 0.2 more; "
-                        "data of the next epoch, from 2025-10-10T00:00:00Z on, has its own");
+                        "the filter of device thermo-3 for epoch 2025-10-09 has not the 0.2 left that this asks; data "
+                        "of the next epoch, from 2025-10-10T00:00:00Z on, has its own");
     assert_null(strstr(lab->why.what, "acme"));
     assert_null(strstr(lab->why.todo, "acme"));
     assert_int_equal(lab_spent(lab, lab->beta), 0);     /* nothing was charged of what would have fitted */
@@ -188,6 +188,55 @@ static void two_tenants_share_the_filter_of_a_device(void **state)
     assert_int_equal(lab_ask(lab, lab->beta, "count", 1, NULL, &release), REFUSED_EXHAUSTED);
     lab->world->clock.now_ms += DAY;
     lab_release(lab, lab->beta, "count", 1, NULL);
+}
+
+/* How much others asked is told to those who may see it. */
+static void an_owner_is_told_how_a_filter_stands(void **state)
+{
+    struct lab *lab = *state;
+    struct release_order order = { .tenant = "beta", .query = "count", .sensor = "temperature", .ueps = 200000 };
+    struct release release;
+
+    lab_device(lab, "thermo-3");
+    lab->core->settings.filter_cap_ueps = EPSILON;
+    lab_release(lab, lab->acme, "count", 900000, NULL);
+    lab->world->clock.now_ms += 1;
+    assert_int_equal(release_create(lab->core, &lab->world->owner, &order, &release, &lab->why), REFUSED_EXHAUSTED);
+    assert_string_equal(lab->why.what,
+                        "the filter of device thermo-3 for epoch 2025-10-09 has spent 0.9 of 1 and this asks 0.2 more; "
+                        "data of the next epoch, from 2025-10-10T00:00:00Z on, has its own");
+}
+
+static void a_device_made_again_under_its_name_has_the_filter_that_it_had(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-3");
+    struct release release;
+
+    lab->core->settings.filter_cap_ueps = EPSILON;
+    lab_release(lab, lab->acme, "count", 900000, NULL);
+    assert_int_equal(device_delete(lab->core, &lab->world->keeper, "thermo-3", NULL), 0);
+    struct device again = lab_device(lab, "thermo-3");
+    assert_int_equal(again.id, device.id);
+    assert_int_equal(again.life_spent_ueps, 900000);
+    assert_int_equal(lab_ask(lab, lab->beta, "count", 200000, NULL, &release), REFUSED_EXHAUSTED);
+    lab_release(lab, lab->beta, "count", 100000, NULL);
+}
+
+static void a_lowered_filter_cap_holds_at_once_and_a_raised_one_from_the_next_epoch_on(void **state)
+{
+    struct lab *lab = *state;
+    struct release release;
+
+    lab_device(lab, "thermo-3");
+    lab->core->settings.filter_cap_ueps = EPSILON;
+    lab_release(lab, lab->acme, "count", 500000, NULL);
+    lab->core->settings.filter_cap_ueps = 600000;
+    assert_int_equal(lab_ask(lab, lab->beta, "count", 200000, NULL, &release), REFUSED_EXHAUSTED);
+    lab->core->settings.filter_cap_ueps = 3 * EPSILON;
+    assert_int_equal(lab_ask(lab, lab->beta, "count", 600000, NULL, &release), REFUSED_EXHAUSTED);
+    lab->world->clock.now_ms += DAY;
+    lab_release(lab, lab->beta, "count", 3 * EPSILON, NULL);
 }
 
 static void a_lifetime_cap_does_not_renew(void **state)
@@ -200,6 +249,10 @@ static void a_lifetime_cap_does_not_renew(void **state)
     lab_release(lab, lab->acme, "count", 700000, NULL);
     lab->world->clock.now_ms += DAY;
     assert_int_equal(lab_ask(lab, lab->acme, "count", 300001, NULL, &release), REFUSED_EXHAUSTED);
+    assert_string_equal(lab->why.what, "device mortal has not the 0.300001 left of its whole life that this asks; that "
+                                       "does not renew");
+    struct release_order order = { .tenant = "acme", .query = "count", .sensor = "temperature", .ueps = 300001 };
+    assert_int_equal(release_create(lab->core, &lab->world->owner, &order, &release, &lab->why), REFUSED_EXHAUSTED);
     assert_string_equal(lab->why.what, "device mortal has spent 0.7 of the 1 that it may lose in its whole life and "
                                        "this asks 0.300001 more; that does not renew");
     lab_release(lab, lab->acme, "count", 300000, NULL);
@@ -655,6 +708,9 @@ int main(void)
         LAB_TEST(replays_a_request_without_a_name_when_all_of_it_is_the_same),
         LAB_TEST(refuses_a_different_request_under_a_used_id),
         LAB_TEST(two_tenants_share_the_filter_of_a_device),
+        LAB_TEST(an_owner_is_told_how_a_filter_stands),
+        LAB_TEST(a_device_made_again_under_its_name_has_the_filter_that_it_had),
+        LAB_TEST(a_lowered_filter_cap_holds_at_once_and_a_raised_one_from_the_next_epoch_on),
         LAB_TEST(a_lifetime_cap_does_not_renew),
         LAB_TEST(a_refused_release_leaves_no_trace),
         LAB_TEST(the_last_device_that_refuses_takes_back_the_charges_of_all),

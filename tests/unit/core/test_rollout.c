@@ -217,6 +217,30 @@ static int count_step(void *context, const struct step *step)
     return 0;
 }
 
+static int keep_step(void *context, const struct step *step)
+{
+    *(struct step *)context = *step;
+    return 0;
+}
+
+/* The counter is one for all tenants' tries on a device. */
+static void shows_a_tenant_no_sequence_number(void **state)
+{
+    struct scene scene = lyon(*state);
+    struct world *world = scene.world;
+    struct page page = { 0, 10 };
+    struct step step;
+
+    world_device(world, "d1", "riot-tinypart", "site=lyon");
+    struct rollout rollout = world_rollout(world, scene.alice, "site=lyon", 0);
+    world_pass(world, 0);
+    assert_int_equal(rollout_steps(&world->core, &world->keeper, rollout.id, page, keep_step, &step, NULL), 0);
+    assert_int_equal(step.sequence, 1);
+    assert_int_equal(rollout_steps(&world->core, &scene.alice->caller, rollout.id, page, keep_step, &step, NULL), 0);
+    assert_int_equal(step.sequence, 0);
+    assert_int_equal(step.attempts, 1);
+}
+
 static void shows_and_moves_rollouts_of_the_callers_tenant_only(void **state)
 {
     struct scene scene = lyon(*state);
@@ -390,6 +414,7 @@ int main(void)
         IN_WORLD(refuses_reporting_devices_without_a_report_key),
         IN_WORLD(keeps_a_slot_for_its_holder_while_its_grant_lasts),
         IN_WORLD(lets_two_tenants_live_side_by_side_on_one_device),
+        IN_WORLD(shows_a_tenant_no_sequence_number),
         IN_WORLD(shows_and_moves_rollouts_of_the_callers_tenant_only),
         IN_WORLD(begins_nothing_while_paused_and_goes_on_when_resumed),
         IN_WORLD(aborts_what_waits_and_lets_what_is_under_way_end),
