@@ -20,6 +20,7 @@ static const struct column budget_columns[] = {
     { "spent", "spent_epsilon", false },
     { "left", "left_epsilon", false },
     { "renews", "renews_at", false },
+    { "then", "next_epsilon", false },
     { "a device's filter", "filter_epsilon", false },
     { NULL, NULL, false },
 };

@@ -190,7 +190,7 @@ static int create(struct call *call)
     common_put(call, body, "selector", "selector");
     r = common_put_integer(call, body, "concurrency", "concurrency", 1, 4096);
     if (r == EXIT_DONE)
-        r = common_put_integer(call, body, "attempts", "attempts_max", 1, 100);
+        r = common_put_integer(call, body, "attempts", "attempts_max", 1, 16);
     if (r == EXIT_DONE)
         r = common_put_duration(call, body, "deadline", "deadline_ms");
     if (r != EXIT_DONE) {

@@ -16,10 +16,11 @@ static int reply_budget(struct request *request, const struct budget *budget)
     int64_t left_ueps = budget->cap_ueps > budget->spent_ueps ? budget->cap_ueps - budget->spent_ueps : 0;
 
     return reply_json(&request->reply, 200,
-                      json_pack("{s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o}", "tenant", json_words(budget->tenant), "epsilon",
-                                json_epsilon(budget->cap_ueps), "spent_epsilon", json_epsilon(budget->spent_ueps),
-                                "left_epsilon", json_epsilon(left_ueps), "epoch", (json_int_t)budget->epoch, "epoch_ms",
-                                (json_int_t)budget->epoch_ms, "renews_at", json_time(budget->renews_ms),
+                      json_pack("{s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o,s:o}", "tenant", json_words(budget->tenant),
+                                "epsilon", json_epsilon(budget->cap_ueps), "spent_epsilon",
+                                json_epsilon(budget->spent_ueps), "left_epsilon", json_epsilon(left_ueps), "epoch",
+                                (json_int_t)budget->epoch, "epoch_ms", (json_int_t)budget->epoch_ms, "renews_at",
+                                json_time(budget->renews_ms), "next_epsilon", json_epsilon(budget->next_cap_ueps),
                                 "filter_epsilon", json_epsilon(budget->filter_cap_ueps)));
 }
 

@@ -29,11 +29,12 @@ static json_t *wire_json(const struct profile *profile)
 
 static json_t *asking_json(const struct profile *profile)
 {
-    return json_pack("{s:s,s:b,s:o,s:i,s:s,s:i,s:o,s:i}", "trigger_path", profile->trigger_path, "trigger_nul",
+    return json_pack("{s:s,s:b,s:o,s:i,s:s,s:i,s:o,s:i,s:b,s:b}", "trigger_path", profile->trigger_path, "trigger_nul",
                      profile->trigger_nul, "exec_path", json_words_or_null(profile->exec_path), "answer_digits",
                      profile->answer_digits, "outcome", outcome_name(profile->outcome), "give_up_ms",
                      (int)profile->give_up_ms, "helpers", json_list(profile->helpers), "branches_max",
-                     (int)profile->branches_max);
+                     (int)profile->branches_max, "section_loads", profile->section_loads, "neg_is_8f",
+                     profile->neg_is_8f);
 }
 
 static json_t *quirks_json(const struct profile *profile)

@@ -230,6 +230,9 @@ static void keeps_budgets_as_decimals(void **state)
     assert_string_equal(text_of(budget, "spent_epsilon"), "0");
     assert_string_equal(text_of(budget, "left_epsilon"), "2.5");
     assert_string_equal(text_of(budget, "renews_at"), "2026-11-22T00:00:00Z");
+    budget = expect(rest, 200, "PUT", "/v1/budgets/acme", "{\"epsilon\":\"4\"}");
+    assert_string_equal(text_of(budget, "epsilon"), "2.5"); /* a rise waits */
+    assert_string_equal(text_of(budget, "next_epsilon"), "4");
     expect(rest, 200, "GET", "/v1/budgets/acme", NULL);
     expect_refusal(rest, 404, "unknown", "GET", "/v1/budgets/nobody", NULL);
     expect_refusal(rest, 404, "unknown", "PUT", "/v1/budgets/nobody", "{\"epsilon\":\"1\"}");
