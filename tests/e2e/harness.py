@@ -165,15 +165,16 @@ class World:
 
     # the daemon
 
-    def start(self, check=True):
-        command = [str(BIN / "tinypartd")]
+    def start(self, check=True, under=()):
+        """under: a command to run it under, such as strace. Such a daemon may die at any moment, even here."""
+        command = [*under, str(BIN / "tinypartd")]
         for setting in [f"daemon.state_folder={self.folder}/state", f"rest.socket={self.folder}/daemon.sock",
                         f"keys.manifest_key={self.key}", f"coap.listen={self.host}:5683", *self.settings]:
             command += ["--set", setting]
         self.log = open(self.folder / "daemon.log", "ab")
         self.daemon = subprocess.Popen(command, stderr=self.log, stdout=self.log, env=ENVIRONMENT)
         wait_until(lambda: self.daemon.poll() is not None or self.answers(), 30, "the daemon's REST socket")
-        if self.daemon.poll() is not None:
+        if self.daemon.poll() is not None and not under:
             raise AssertionError("the daemon ended at once:\n" + self.logged())
         if self.proxy is None and check:
             self.proxy = CheckingProxy(self.folder / "ctl.sock", self.folder / "daemon.sock")
