@@ -316,14 +316,22 @@ static int read_text(struct bytes text, const struct suit_component *component, 
     return check_words(out);
 }
 
-/* Exactly authentication, manifest, text and the container: nothing unsigned rides along. */
-static bool has_four_members(struct bytes encoded)
+/* Exactly authentication, manifest, text and the container, each once: nothing unsigned rides along. */
+static bool has_just_its_members(struct bytes encoded)
 {
+    static const uint64_t keys[] = { ENVELOPE_AUTH, ENVELOPE_MANIFEST, SUIT_SECTION_TEXT };
     struct cbor_reader reader = cbor_reader_on(encoded, SUIT_RULES);
 
     if (cbor_peek_is(&reader, CBOR_TAG))
         cbor_read_tag(&reader);
-    return cbor_read_map(&reader).left == 4;
+    if (cbor_read_map(&reader).left != 4)
+        return false;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (cbor_read_uint(&reader) != keys[i])
+            return false;
+        cbor_skip(&reader);
+    }
+    return bytes_equal_text(cbor_read_text(&reader), PAYLOAD_NAME);
 }
 
 /* Type and name from the component identifier, and whether the manifest is a bundle's at all. */
@@ -335,7 +343,7 @@ static int read_shape(const struct suit_manifest *manifest, struct bundle *out)
         return of_suit(manifest->runs);
     if (manifest->payload_fetch.data != NULL || manifest->load.data != NULL || manifest->invoke.data != NULL)
         return BUNDLE_UNSUPPORTED;
-    if (manifest->component_count != 1 || component->count != 2 || !has_four_members(manifest->envelope))
+    if (manifest->component_count != 1 || component->count != 2 || !has_just_its_members(manifest->envelope))
         return BUNDLE_STRUCTURE;
     if (!manifest->has_digest || !manifest->has_size || !bytes_equal_text(manifest->uri, PAYLOAD_NAME))
         return BUNDLE_STRUCTURE;

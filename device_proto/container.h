@@ -50,7 +50,7 @@ enum container_reason {
     CONTAINER_JUMP_OUTSIDE,     /* target outside of the text */
     CONTAINER_JUMP_INTO_WIDE,   /* target is the second half of a 16-byte load */
     CONTAINER_JUMP_TO_START,    /* target is instruction 0, which devices refuse */
-    CONTAINER_HELPER_REFUSED,   /* a helper that is not allowed */
+    CONTAINER_HELPER_REFUSED,   /* a helper that is not allowed, or of which the verifier does not know what it takes */
     CONTAINER_HELPER_POINTER,   /* a helper gets an address that is not proven to be a sensor, or room on the stack */
     CONTAINER_NO_EXIT,          /* the last instruction is not exit, or no path reaches an exit */
     CONTAINER_TOO_MANY_BRANCHES, /* cannot reach an exit within the bound, or may miss it without looping */

@@ -129,13 +129,26 @@ static bool has_room(int16_t value, int size)
     return is_stack(value) && value <= -size;
 }
 
-static bool call_is_safe(const struct container_instruction *in, const struct values *values)
+/* 0, or why not. A helper that is not known here may do anything with its arguments, whoever allowed its number. */
+static int check_call(const struct container_instruction *in, const struct values *values)
 {
-    if (in->immediate == CONTAINER_SAUL_READ)
-        return values->of[1] == VALUE_SENSOR && has_room(values->of[2], READING_SIZE);
-    if (in->immediate == CONTAINER_ZTIMER_PERIODIC_WAKEUP) /* the device's build takes the address from r0 */
-        return has_room(values->of[0], DEADLINE_SIZE);
-    return true;
+    bool safe;
+
+    switch (in->immediate) {
+    case CONTAINER_SAUL_FIND_NTH:
+    case CONTAINER_SAUL_FIND_TYPE:
+    case CONTAINER_ZTIMER_NOW:
+        return 0;
+    case CONTAINER_SAUL_READ:
+        safe = values->of[1] == VALUE_SENSOR && has_room(values->of[2], READING_SIZE);
+        break;
+    case CONTAINER_ZTIMER_PERIODIC_WAKEUP: /* the device's build takes the address from r0 */
+        safe = has_room(values->of[0], DEADLINE_SIZE);
+        break;
+    default:
+        return CONTAINER_HELPER_REFUSED;
+    }
+    return safe ? 0 : CONTAINER_HELPER_POINTER;
 }
 
 int container_check_pointers(const struct container *container, bool neg_is_8f, uint32_t *out_at)
@@ -152,10 +165,13 @@ int container_check_pointers(const struct container *container, bool neg_is_8f, 
     for (uint32_t i = 0; i < flow.count; i++) {
         struct container_instruction in = container_instruction(container, i);
 
-        if (is_reached(&flow, i) && container_class_of(in.opcode, neg_is_8f) == CLASS_CALL &&
-            !call_is_safe(&in, &flow.before[i])) {
+        int r = 0;
+
+        if (is_reached(&flow, i) && container_class_of(in.opcode, neg_is_8f) == CLASS_CALL)
+            r = check_call(&in, &flow.before[i]);
+        if (r != 0) {
             *out_at = i;
-            return CONTAINER_HELPER_POINTER;
+            return r;
         }
     }
     return 0;

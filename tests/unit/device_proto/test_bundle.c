@@ -150,6 +150,35 @@ static void carries_nothing_else(void **state)
     assert_int_equal(bundle_verify(encoded, &keys->ed25519.key, 1, &keys->crypto, &read), BUNDLE_STRUCTURE);
 }
 
+/* A text inside of the manifest leaves room for a fourth member that nobody signed. */
+static void takes_no_second_payload_in_the_texts_place(void **state)
+{
+    const struct test_keys *keys = test_keys();
+    struct bundle bundle = thermo(), read;
+    uint8_t first[sizeof(container) + BUNDLE_OVERHEAD_MAX], out[sizeof(first) + 64];
+    struct bytes encoded = write(&bundle, &keys->ed25519, first, sizeof(first));
+    struct cbor_reader reader = cbor_reader_on(encoded, CBOR_LENIENT);
+    const uint8_t *text, *payload;
+    size_t head, tail;
+
+    (void)state;
+    cbor_read_tag(&reader);
+    cbor_read_map(&reader);
+    for (int i = 0; i < 4; i++) /* authentication and manifest */
+        cbor_skip(&reader);
+    text = reader.at;
+    cbor_skip(&reader);
+    cbor_skip(&reader);
+    payload = reader.at;
+    head = (size_t)(text - first);
+    tail = encoded.size - (size_t)(payload - first);
+    memcpy(out, first, head);
+    memcpy(out + head, payload, tail);
+    memcpy(out + head + tail, "\x61x\x41y", 4);
+    assert_int_equal(bundle_verify(bytes_view(out, head + tail + 4), &keys->ed25519.key, 1, &keys->crypto, &read),
+                     BUNDLE_STRUCTURE);
+}
+
 static void is_not_just_any_manifest(void **state)
 {
     const struct test_keys *keys = test_keys();
@@ -232,8 +261,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_what_was_put_into_it), cmocka_unit_test(is_a_suit_manifest_for_anyone),
         cmocka_unit_test(has_the_class_of_each_type), cmocka_unit_test(refuses_every_changed_byte_and_every_cut),
-        cmocka_unit_test(carries_nothing_else),       cmocka_unit_test(is_not_just_any_manifest),
-        cmocka_unit_test(names_follow_their_grammar), cmocka_unit_test(keeps_its_bounds),
+        cmocka_unit_test(carries_nothing_else),       cmocka_unit_test(takes_no_second_payload_in_the_texts_place),
+        cmocka_unit_test(is_not_just_any_manifest),   cmocka_unit_test(names_follow_their_grammar),
+        cmocka_unit_test(keeps_its_bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

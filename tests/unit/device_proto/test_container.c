@@ -291,6 +291,22 @@ static void helpers_get_only_sensors_and_room_on_the_stack(void **state)
     assert_int_equal(read_and_verify(&text), CONTAINER_HELPER_POINTER);
 }
 
+static void allowing_a_number_does_not_vouch_for_a_helper_that_nobody_knows(void **state)
+{
+    static const uint32_t numbers[] = { 0x01 }; /* on some builds: prints a text from an address */
+    struct container_limits generous = limits;
+    struct container_problem problem;
+    struct asm_text text = { .size = 0 };
+
+    (void)state;
+    generous.helpers = numbers;
+    generous.helper_count = 1;
+    ASM_CALL(&text, 0x01);
+    ASM_EXIT(&text);
+    assert_int_equal(verify_with(&text, &generous, &problem), CONTAINER_HELPER_REFUSED);
+    assert_int_equal(problem.instruction, 0);
+}
+
 static void addresses_must_hold_on_every_way_to_a_call(void **state)
 {
     struct asm_text text;
@@ -476,6 +492,7 @@ int main(void)
         cmocka_unit_test(checks_loads_from_data_and_rodata),
         cmocka_unit_test(refuses_data_where_the_device_would_put_it_over_the_text),
         cmocka_unit_test(helpers_get_only_sensors_and_room_on_the_stack),
+        cmocka_unit_test(allowing_a_number_does_not_vouch_for_a_helper_that_nobody_knows),
         cmocka_unit_test(addresses_must_hold_on_every_way_to_a_call),
         cmocka_unit_test(deadlines_lie_on_the_stack),
         cmocka_unit_test(refuses_what_devices_would_load_differently),
