@@ -1,6 +1,7 @@
 /* jsonl.c - appending to a JSON Lines file as if power may go at any moment.
  * Nothing is kept between two calls: the file itself says what was written last. A delivery is a whole line or nothing:
- * what a crash left without its newline is cut off, as it was never acknowledged. */
+ * what a crash left without its newline is cut off, as it was never acknowledged. A line that is there already may have
+ * been written by a daemon that died before it was on the disk, so it is synced before it counts as delivered. */
 #include "daemon/sink_file/jsonl.h"
 
 #include <dirent.h>
@@ -64,7 +65,7 @@ static int ends_with_key(int fd, off_t end, const char *key, bool *out)
     return 0;
 }
 
-static int sync_folder(const char *folder)
+int jsonl_sync_folder(const char *folder)
 {
     _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -115,10 +116,11 @@ static int rotated_ends_with_key(const char *folder, const char *name, const cha
     r = rotated_path(folder, name, number, path);
     if (r != 0)
         return r;
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) != 0)
         return -errno;
-    return ends_with_key(fd, status.st_size, key, out);
+    r = ends_with_key(fd, status.st_size, key, out);
+    return r == 0 && *out && fdatasync(fd) != 0 ? -errno : r;
 }
 
 static int rotate(const char *folder, const char *name, const char *path)
@@ -134,7 +136,7 @@ static int rotate(const char *folder, const char *name, const char *path)
     r = rotated_path(folder, name, number + 1, aside);
     if (r == 0 && rename(path, aside) != 0)
         r = -errno;
-    return r == 0 ? sync_folder(folder) : r;
+    return r == 0 ? jsonl_sync_folder(folder) : r;
 }
 
 static int write_line(int fd, const char *key, struct bytes body)
@@ -165,14 +167,14 @@ static int open_for_append(const char *folder, const char *path, int *out_fd, of
     off_t whole = 0;
     bool fresh = access(path, F_OK) != 0;
 
-    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
     if (fd < 0)
         return -errno;
     int r = fstat(fd, &status) != 0 ? -errno : line_start(fd, status.st_size, &whole);
     if (r == 0 && whole != status.st_size && ftruncate(fd, whole) != 0)
         r = -errno;
     if (r == 0 && fresh)
-        r = sync_folder(folder);
+        r = jsonl_sync_folder(folder);
     if (r != 0) {
         close(fd);
         return r;
@@ -195,6 +197,8 @@ int jsonl_append(const char *folder, const char *name, int64_t rotate_bytes, con
     int r = open_for_append(folder, path, &fd, &size);
     if (r == 0)
         r = size > 0 ? ends_with_key(fd, size, key, &known) : rotated_ends_with_key(folder, name, key, &known);
+    if (r == 0 && known)
+        r = fdatasync(fd) != 0 ? -errno : 0;
     if (r != 0 || known)
         return r;
     if (size >= rotate_bytes) {

@@ -12,4 +12,7 @@
  * 0 or a negative errno. */
 int jsonl_append(const char *folder, const char *name, int64_t rotate_bytes, const char *key, struct bytes body);
 
+/* Makes the names in a folder durable. */
+int jsonl_sync_folder(const char *folder);
+
 #endif

@@ -51,9 +51,12 @@ static void tell(void *context)
     free(job);
 }
 
-static int make_folder(const char *path)
+/* A folder that is new is durable only with the one that it stands in. */
+static int make_folder(const char *path, const char *parent)
 {
-    return mkdir(path, 0750) == 0 || errno == EEXIST ? 0 : -errno;
+    if (mkdir(path, 0750) == 0)
+        return parent != NULL ? jsonl_sync_folder(parent) : 0;
+    return errno == EEXIST ? 0 : -errno;
 }
 
 static int write_job(struct sink_file *sink, const struct job *job)
@@ -61,7 +64,7 @@ static int write_job(struct sink_file *sink, const struct job *job)
     char folder[FOLDER_SIZE + NAME_SIZE + 1];
 
     snprintf(folder, sizeof(folder), "%s/%s", sink->folder, job->tenant);
-    int r = make_folder(folder);
+    int r = make_folder(folder, sink->folder);
     if (r != 0)
         return r;
     return jsonl_append(folder, job->sink, sink->rotate_bytes, job->key, bytes_view(job->body, job->size));
@@ -155,7 +158,7 @@ int sink_file_new(struct core *core, struct loop *loop, const struct sink_file_s
     sink->last = &sink->first;
     int r = text_copy(sink->folder, sizeof(sink->folder), settings->folder);
     if (r == 0)
-        r = make_folder(sink->folder);
+        r = make_folder(sink->folder, NULL);
     if (r != 0) {
         free(sink);
         return refuse(why, REFUSED_INVALID, "export.folder", "give a folder that the daemon may write to",
