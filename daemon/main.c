@@ -191,17 +191,17 @@ static int load_key(struct daemon *daemon, struct why *why)
 {
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
     char path[PATH_SIZE_HERE];
+    int r;
 
-    int r = text_copy(path, sizeof(path), daemon->config.manifest_key);
-    if (r == 0 && path[0] == '\0') {
-        if (credentials == NULL || join_path(path, credentials, "manifest.key") != 0 || access(path, F_OK) != 0) {
-            log_warning("keys",
-                        "no manifest key: set keys.manifest_key or the credential manifest.key; no rollout will start");
-            return 0;
-        }
+    if (daemon->config.manifest_key[0] != '\0') {
+        r = crypto_key_read_file(daemon->config.manifest_key, &daemon->key, why);
+    } else if (credentials != NULL && join_path(path, credentials, "manifest.key") == 0 && access(path, F_OK) == 0) {
+        r = crypto_key_read_credential(path, &daemon->key, why);
+    } else {
+        log_warning("keys",
+                    "no manifest key: set keys.manifest_key or the credential manifest.key; no rollout will start");
+        return 0;
     }
-    if (r == 0)
-        r = crypto_key_read_file(path, &daemon->key, why);
     if (r != 0)
         return r;
     crypto_key_signer(daemon->key, &daemon->signer);
@@ -227,6 +227,7 @@ static int start_core(struct daemon *daemon, struct why *why)
         .life_cap_ueps = config->privacy_lifetime_cap_ueps,
         .path_lifetime_ms = config->rollout_path_lifetime_ms,
         .rollout_concurrency = (unsigned)config->rollout_concurrency,
+        .follow_moves = config->coap_follow_moves,
         .claim_by_itself = config->lab_claim_by_itself,
         .telemetry_plain = config->lab_telemetry_plain,
     };
@@ -242,7 +243,7 @@ static int start_core(struct daemon *daemon, struct why *why)
 static int start_sinks(struct daemon *daemon, struct why *why)
 {
     const struct sink_file_settings file = { daemon->export_folder, daemon->config.export_rotate_bytes };
-    const struct sink_http_settings http = { daemon->config.export_timeout_ms };
+    const struct sink_http_settings http = { daemon->config.export_timeout_ms, daemon->config.export_own_host };
 
     int r = sink_file_new(&daemon->core, daemon->loop, &file, &daemon->sink_file, why);
     if (r == 0)
@@ -372,6 +373,22 @@ static int find_group(const char *name, gid_t *out, struct why *why)
     return 0;
 }
 
+/* The Unix socket, where systemd listens for us. Anything else would be served as if the kernel vouched for its peers.
+ */
+static int take_socket(struct api_settings *settings, struct why *why)
+{
+    int count = sd_listen_fds(1);
+
+    if (count <= 0)
+        return count;
+    if (count != 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
+        return refuse(why, REFUSED_INVALID, "socket unit", "give one ListenStream= with a path",
+                      "systemd handed over something else than one listening Unix stream socket");
+    settings->unix_fd = SD_LISTEN_FDS_START;
+    settings->unix_path = NULL;
+    return 0;
+}
+
 static int start_api(struct daemon *daemon, struct api_settings *settings, struct why *why)
 {
     struct config *config = &daemon->config;
@@ -391,11 +408,9 @@ static int start_api(struct daemon *daemon, struct api_settings *settings, struc
         .on_change = tick_soon,
         .on_change_context = daemon,
     };
-    if (sd_listen_fds(0) == 1) { /* systemd listens for us */
-        settings->unix_fd = SD_LISTEN_FDS_START;
-        settings->unix_path = NULL;
-    }
-    int r = split_tcp(config->rest_listen, settings, why);
+    int r = take_socket(settings, why);
+    if (r == 0)
+        r = split_tcp(config->rest_listen, settings, why);
     if (r == 0)
         r = find_group(config->rest_socket_group, &group, why);
     if (r == 0)

@@ -34,6 +34,8 @@ static const struct setting settings[] = {
       "addresses to serve devices on, separated by commas" },
     { "coap", "advertise", KIND_TEXT, AT(coap_advertise), "", 0, 0,
       "the base in URLs for devices, as coap://[fd00::1]; empty: the local address that faces each device" },
+    { "coap", "follow_moves", KIND_SWITCH, AT(coap_follow_moves), "no", 0, 0,
+      "a claimed device that registers from another host is believed to have moved there" },
     { "rest", "socket", KIND_TEXT, AT(rest_socket), "/run/tinypart/tinypartd.sock", 0, 0,
       "the Unix socket of the REST API" },
     { "rest", "socket_mode", KIND_OCTAL, AT(rest_socket_mode), "0660", 0, 0777, "its permissions" },
@@ -66,6 +68,8 @@ static const struct setting settings[] = {
       "a file sink starts a new file past this size" },
     { "export", "timeout", KIND_DURATION, AT(export_timeout_ms), "30s", 1000, 600000,
       "longest time of one HTTP delivery" },
+    { "export", "own_host", KIND_SWITCH, AT(export_own_host), "no", 0, 0,
+      "http sinks may post to loopback and link-local addresses, too" },
 };
 
 enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
@@ -153,6 +157,9 @@ void config_init(struct config *out)
 }
 
 struct reading_file {
+    FILE *file;
+    int lines;
+    bool too_long; /* the line that reading ended at */
     struct config *config;
     struct why *why;
     int refusal;
@@ -169,13 +176,38 @@ static int on_line(void *context, const char *section, const char *name, const c
     return reading->refusal == 0;
 }
 
+/* inih's reader. By itself inih would take the rest of a line that is too long, and a line that begins with a space,
+ * for another value of the same key, and the last value counts: half of a list would silently replace all of it. */
+static char *next_line(char *out, int capacity, void *context)
+{
+    struct reading_file *reading = context;
+
+    if (reading->too_long || fgets(out, capacity, reading->file) == NULL)
+        return NULL;
+    reading->lines++;
+    size_t size = strlen(out);
+    int ahead = fgetc(reading->file);
+    if (ahead != EOF)
+        ungetc(ahead, reading->file);
+    if (size > 0 && out[size - 1] != '\n' && ahead != EOF) {
+        reading->too_long = true;
+        return NULL;
+    }
+    size_t blanks = strspn(out, " \t");
+    memmove(out, out + blanks, size - blanks + 1);
+    return out;
+}
+
 int config_read_file(struct config *config, const char *path, struct why *why)
 {
-    struct reading_file reading = { config, why, 0 };
+    struct reading_file reading = { .file = fopen(path, "re"), .config = config, .why = why };
 
-    int line = ini_parse(path, on_line, &reading);
-    if (line < 0)
+    if (reading.file == NULL)
         return refuse(why, REFUSED_UNKNOWN, path, NULL, "the configuration file cannot be opened");
+    int line = ini_parse_stream(next_line, &reading, on_line, &reading);
+    fclose(reading.file);
+    if (line == 0 && reading.too_long)
+        return refuse(why, REFUSED_INVALID, path, "give long values with --set", "line %d is too long", reading.lines);
     if (line == 0)
         return 0;
     if (reading.refusal == 0)

@@ -31,11 +31,13 @@ struct config {
     int64_t privacy_lifetime_cap_ueps;
     int64_t rollout_concurrency;
     int64_t rollout_path_lifetime_ms;
+    bool coap_follow_moves;
     bool lab_claim_by_itself;
     bool lab_telemetry_plain;
     char export_folder[CONFIG_TEXT_SIZE];
     int64_t export_rotate_bytes;
     int64_t export_timeout_ms;
+    bool export_own_host;
 };
 
 /* Every setting at its default. */

@@ -1,4 +1,6 @@
+#include <arpa/inet.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/base/text.h"
@@ -40,4 +42,28 @@ bool address_is_valid(const char *address)
     if (rest == NULL)
         return false;
     return *rest == '\0' || (*rest == ':' && integer_parse(rest + 1, 1, 65535, &port) == 0);
+}
+
+size_t address_host(const char *address, char out[ADDRESS_SIZE])
+{
+    static const char scheme[] = "coap://";
+    char host[ADDRESS_SIZE], text[INET6_ADDRSTRLEN];
+    struct in6_addr binary;
+
+    out[0] = '\0';
+    if (!address_is_valid(address))
+        return 0;
+    address += strlen(scheme);
+    bool bracket = *address == '[';
+    address += bracket;
+    text_copy_bytes(host, sizeof(host), bytes_view(address, strcspn(address, bracket ? "]" : ":")));
+    char *zone = strchr(host, '%');
+    if (zone != NULL)
+        *zone++ = '\0';
+    int family = bracket ? AF_INET6 : AF_INET;
+    if (inet_pton(family, host, &binary) != 1)
+        return 0;
+    inet_ntop(family, &binary, text, sizeof(text));
+    int size = snprintf(out, ADDRESS_SIZE, "%s%s%s", text, zone != NULL ? "%" : "", zone != NULL ? zone : "");
+    return size > 0 && size < ADDRESS_SIZE ? (size_t)size : 0;
 }

@@ -41,6 +41,7 @@ struct core_settings {
     int64_t path_lifetime_ms;     /* how long a fetch path lives */
     unsigned rollout_concurrency; /* steps under way at once, over all rollouts */
     bool claim_by_itself;         /* a lab's switch: unknown endpoints that name a profile are claimed at once */
+    bool follow_moves;            /* a claimed device may register from another host than it is known at */
     bool telemetry_plain; /* the operator accepts telemetry of unauthenticated peers, where the profile allows it */
     char advertise[80];   /* the daemon's own coap://... base in URLs for devices; "": found per device */
 };

@@ -74,6 +74,9 @@ int device_delete(struct core *core, const struct caller *caller, const char *na
 /* coap://[IPv6]:port or coap://IPv4:port, the port optional, nothing behind it: literals only, as nothing here asks the
  * DNS. */
 bool address_is_valid(const char *address);
+/* The host of a valid address in one way of writing ("fd00::1", "192.0.2.1", with its zone): its length, 0 where it has
+ * none. */
+size_t address_host(const char *address, char out[ADDRESS_SIZE]);
 
 /* Every device of a state (0: both) with an id above after, lowest first. Rows are read ahead in batches, so each()
  * may use the store in any way. */

@@ -128,6 +128,31 @@ static int device_new(struct core *core, const struct registration_order *order,
     return r != 0 || device->state == DEVICE_UNCLAIMED ? r : audit_claim(core, device);
 }
 
+/* Is an address at the host that the device is known at? Only its port, or the way of writing it, may differ. */
+static bool is_same_host(const char *a, const char *b)
+{
+    char hosts[2][ADDRESS_SIZE];
+    const char *texts[2] = { a, b };
+
+    for (size_t i = 0; i < 2; i++) {
+        size_t size = address_host(texts[i], hosts[i]);
+        if (size == 0)
+            return false;
+    }
+    return strcmp(hosts[0], hosts[1]) == 0;
+}
+
+/* Nobody has to prove a name here, so a registration alone must not turn a claimed device's triggers, and the questions
+ * about its readings, over to another host. */
+static int move_check(const struct core *core, const struct device *device, const char *base, struct why *why)
+{
+    if (device->state == DEVICE_UNCLAIMED || device->address[0] == '\0' || core->settings.follow_moves ||
+        is_same_host(device->address, base))
+        return 0;
+    return refuse(why, REFUSED_FORBIDDEN, "base", "while devices move, set coap.follow_moves",
+                  "device %s is claimed at another address", device->name);
+}
+
 /* The device of an endpoint, made if it is new; its address follows the base. */
 static int device_follow(struct core *core, const struct registration_order *order, struct registration *registration,
                          struct why *why)
@@ -141,8 +166,10 @@ static int device_follow(struct core *core, const struct registration_order *ord
         text_copy(device.address, sizeof(device.address), registration->base);
         r = device_new(core, order, &device, why);
     } else if (r == 0 && strcmp(device.address, registration->base) != 0) {
+        r = move_check(core, &device, registration->base, why);
         text_copy(device.address, sizeof(device.address), registration->base);
-        r = core->store->device_update(core->store, &device);
+        if (r == 0)
+            r = core->store->device_update(core->store, &device);
     }
     if (r != 0)
         return r;

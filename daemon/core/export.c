@@ -421,7 +421,8 @@ int export_on_outcome(struct core *core, int64_t delivery_id, bool delivered, co
     struct store *store = core->store;
     unsigned attempts = 0;
 
-    for (unsigned i = 0; i < exports->count; i++) {
+    /* After core_stop an outcome can still come in; what was delivered need not be delivered again. */
+    for (unsigned i = 0; exports != NULL && i < exports->count; i++) {
         if (exports->rows[i].delivery_id != delivery_id)
             continue;
         attempts = exports->rows[i].attempts;

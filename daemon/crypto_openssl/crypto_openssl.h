@@ -20,9 +20,11 @@ void crypto_key_free(struct crypto_key *key); /* NULL is fine; the memory is cle
 int crypto_key_generate(enum key_type type, struct crypto_key **out);
 /* PKCS#8 PEM text. REFUSED_INVALID when it is no Ed25519 or P-256 private key. */
 int crypto_key_read_pem(struct bytes pem, struct crypto_key **out, struct why *why);
-/* From a file; REFUSED_FORBIDDEN when group or others may read it (mode 0600 or 0400 is wanted; a systemd credential is
- * 0400). */
+/* From a file; REFUSED_FORBIDDEN when group or others may read it (mode 0600 or 0400 is wanted). */
 int crypto_key_read_file(const char *path, struct crypto_key **out, struct why *why);
+/* The same for a systemd credential: 0400, or root's with an access control list for the daemon's user alone, which
+ * shows as 0440. */
+int crypto_key_read_credential(const char *path, struct crypto_key **out, struct why *why);
 /* Writes PKCS#8 PEM to a new file of mode 0600; REFUSED_EXISTS instead of overwriting. */
 int crypto_key_write_file(const struct crypto_key *key, const char *path, struct why *why);
 void crypto_key_signer(const struct crypto_key *key, struct proto_signer *out); /* borrows key */

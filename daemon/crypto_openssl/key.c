@@ -122,7 +122,8 @@ static int read_whole(int fd, char *out, size_t capacity, size_t *out_size)
     return 0;
 }
 
-int crypto_key_read_file(const char *path, struct crypto_key **out, struct why *why)
+/* forbidden: permission bits that the file must not have. */
+static int read_key_file(const char *path, mode_t forbidden, struct crypto_key **out, struct why *why)
 {
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
@@ -131,7 +132,7 @@ int crypto_key_read_file(const char *path, struct crypto_key **out, struct why *
 
     if (fd < 0 || fstat(fd, &status) != 0)
         return refuse(why, REFUSED_UNKNOWN, path, NULL, "the key file cannot be opened: %s", strerror(errno));
-    if ((status.st_mode & 077) != 0)
+    if ((status.st_mode & forbidden) != 0)
         return refuse(why, REFUSED_FORBIDDEN, path, "chmod 600 the file",
                       "others than its owner may read the private key (mode %04o)", (unsigned)(status.st_mode & 07777));
     int r = read_whole(fd, pem, sizeof(pem), &size);
@@ -143,6 +144,16 @@ int crypto_key_read_file(const char *path, struct crypto_key **out, struct why *
     if (r > 0 && why != NULL)
         snprintf(why->where, sizeof(why->where), "%s", path);
     return r;
+}
+
+int crypto_key_read_file(const char *path, struct crypto_key **out, struct why *why)
+{
+    return read_key_file(path, 077, out, why);
+}
+
+int crypto_key_read_credential(const char *path, struct crypto_key **out, struct why *why)
+{
+    return read_key_file(path, 027, out, why);
 }
 
 int crypto_key_write_file(const struct crypto_key *key, const char *path, struct why *why)

@@ -2,11 +2,14 @@
 #include "daemon/sink_http/sink_http.h"
 
 #include <curl/curl.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <jansson.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/base/text.h"
@@ -21,6 +24,7 @@ struct transfer {
     CURL *easy;
     struct curl_slist *headers;
     size_t answer_size;
+    bool refused; /* an address of this machine alone */
     char error[CURL_ERROR_SIZE];
     char outcome[REASON_SIZE]; /* "" delivered */
     size_t size;
@@ -31,6 +35,7 @@ struct sink_http {
     struct core *core;
     struct loop *loop;
     int64_t timeout_ms;
+    bool allow_own_host;
     CURLM *multi;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -121,6 +126,41 @@ static size_t swallow(char *data, size_t size, size_t count, void *context)
     return transfer->answer_size > ANSWER_MAX ? 0 : size * count;
 }
 
+static bool is_own_v4(uint32_t address)
+{
+    return address >> 24 == 127 || address >> 24 == 0 || address >> 16 == 0xa9fe; /* 169.254.0.0/16 */
+}
+
+static bool is_own_address(const struct sockaddr *address)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
+    uint32_t mapped;
+
+    if (address->sa_family == AF_INET)
+        return is_own_v4(ntohl(v4->sin_addr.s_addr));
+    if (address->sa_family != AF_INET6)
+        return true;
+    memcpy(&mapped, v6->sin6_addr.s6_addr + 12, sizeof(mapped));
+    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+        return is_own_v4(ntohl(mapped));
+    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) || IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) ||
+           IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
+}
+
+/* Asked for each address that a name led to, so that no name can lead around it. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct transfer *transfer = context;
+
+    (void)purpose;
+    if (is_own_address(&address->addr)) {
+        transfer->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static void transfer_free(struct transfer *transfer)
 {
     curl_slist_free_all(transfer->headers);
@@ -140,7 +180,8 @@ static int add_header(struct transfer *transfer, const char *name, const char *v
     return 0;
 }
 
-static int prepare(struct transfer *transfer, const struct target *target, const char *key, int64_t timeout_ms)
+static int prepare(const struct sink_http *sink, struct transfer *transfer, const struct target *target,
+                   const char *key)
 {
     CURL *easy = transfer->easy = curl_easy_init();
 
@@ -164,13 +205,17 @@ static int prepare(struct transfer *transfer, const struct target *target, const
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, swallow);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)sink->timeout_ms);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "tinypartd");
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     if (target->ca_file[0] != '\0')
         curl_easy_setopt(easy, CURLOPT_CAINFO, target->ca_file);
+    if (!sink->allow_own_host) {
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+    }
     return 0;
 }
 
@@ -191,7 +236,7 @@ static int deliver(void *context, const struct delivery *delivery)
     transfer->size = delivery->body.size;
     if (delivery->body.size > 0)
         memcpy(transfer->body, delivery->body.data, delivery->body.size);
-    r = prepare(transfer, &target, delivery->idempotency, sink->timeout_ms);
+    r = prepare(sink, transfer, &target, delivery->idempotency);
 
     pthread_mutex_lock(&sink->lock);
     if (r == 0 && sink->under_way >= SINK_HTTP_TRANSFERS_MAX)
@@ -223,7 +268,10 @@ static void finish(struct sink_http *sink, struct transfer *transfer, CURLcode r
     long status = 0;
 
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (result != CURLE_OK)
+    if (transfer->refused && result != CURLE_OK)
+        snprintf(transfer->outcome, sizeof(transfer->outcome),
+                 "the URL leads to an address of the daemon's own machine (export.own_host)");
+    else if (result != CURLE_OK)
         snprintf(transfer->outcome, sizeof(transfer->outcome), "%s",
                  transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(result));
     else if (status < 200 || status > 299)
@@ -291,6 +339,7 @@ int sink_http_new(struct core *core, struct loop *loop, const struct sink_http_s
     if (sink == NULL)
         return -ENOMEM;
     *sink = (struct sink_http){ .core = core, .loop = loop, .timeout_ms = settings->timeout_ms };
+    sink->allow_own_host = settings->allow_own_host;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     sink->multi = curl_multi_init();
     pthread_mutex_init(&sink->lock, NULL);

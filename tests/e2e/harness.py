@@ -155,6 +155,7 @@ class World:
         self.net = f"127.{20 + os.getpid() % 230}.{self.number + os.getpid() // 230 % 20 * 10}"
         self.host = f"{self.net}.1"
         self.settings = list(settings)
+        self.settings.append("export.own_host=yes")
         if keep_plain:
             self.settings.append("lab.telemetry_plain=yes")
         self.processes, self.daemon, self.proxy = [], None, None

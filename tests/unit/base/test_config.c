@@ -67,6 +67,27 @@ static void names_the_line_that_it_refuses(void **state)
     assert_int_equal(config_read_file(&config, "/nonexistent/tinypart.conf", &why), REFUSED_UNKNOWN);
 }
 
+/* inih alone would let the rest of a long line, or an indented one, replace the value before it. */
+static void takes_no_part_of_a_value_for_the_whole(void **state)
+{
+    (void)state;
+    struct config config;
+    struct why why;
+    char text[600] = "[rest]\nroles = ";
+
+    config_init(&config);
+    for (int i = 0; i < 30; i++)
+        strcat(text, "1000:owner,");
+    strcat(text, "   1001:owner\nlisten = 127.0.0.1:1\n");
+    assert_int_equal(read_text(text, &config, &why), REFUSED_INVALID);
+    assert_non_null(strstr(why.what, "line 2 is too long"));
+    assert_int_equal(read_text("[rest]\nroles = 1000:owner,\n  1001:auditor\n", &config, &why), REFUSED_INVALID);
+    config_init(&config);
+    assert_int_equal(read_text("[rest]\n  roles = 1000:owner\n\t; so\n\n  listen = 127.0.0.1:1", &config, &why), 0);
+    assert_string_equal(config.rest_roles, "1000:owner");
+    assert_string_equal(config.rest_listen, "127.0.0.1:1");
+}
+
 static void takes_single_settings_from_the_command_line(void **state)
 {
     (void)state;
@@ -111,6 +132,7 @@ int main(void)
         cmocka_unit_test(defaults_are_those_of_the_table),
         cmocka_unit_test(reads_a_file_over_the_defaults),
         cmocka_unit_test(names_the_line_that_it_refuses),
+        cmocka_unit_test(takes_no_part_of_a_value_for_the_whole),
         cmocka_unit_test(takes_single_settings_from_the_command_line),
         cmocka_unit_test(what_it_prints_reads_back),
     };

@@ -156,11 +156,12 @@ static void takes_a_base_with_a_slash_behind_it(void **state)
     assert_string_equal(registration.base, "coap://[fd00::9]:5685");
 }
 
-static void moves_a_claimed_device_to_where_it_registers(void **state)
+static void moves_a_claimed_device_to_where_it_registers_if_told_to(void **state)
 {
     struct world *world = *state;
     struct registration registration;
 
+    world->core.settings.follow_moves = true;
     world_device(world, "thermo-1", "tinypart", "site=lyon");
     registration = registered(world, "thermo-1");
     struct device device = device_of(world, "thermo-1");
@@ -170,6 +171,48 @@ static void moves_a_claimed_device_to_where_it_registers(void **state)
     assert_int_equal(device.seen_ms, WORLD_START_MS);
     assert_int_equal(directory_update(&world->core, registration.location, 0, "coap://[fd00::8]", NULL), 0);
     assert_string_equal(device_of(world, "thermo-1").address, "coap://[fd00::8]");
+}
+
+static void keeps_a_claimed_device_at_its_host(void **state)
+{
+    static const struct {
+        const char *base;
+        int result;
+    } cases[] = {
+        { "coap://[fd00::8]", REFUSED_FORBIDDEN },
+        { "coap://192.0.2.1", REFUSED_FORBIDDEN },
+        { "coap://[fd00::7%eth0]", REFUSED_FORBIDDEN },
+        { "coap://[fd00::7]:5684", 0 },
+        { "coap://[FD00:0::7]:5685", 0 },
+        { "coap://[fd00::7]", 0 },
+    };
+    struct world *world = *state;
+    const struct device_order claim = { .name = "thermo-1", .profile = "tinypart" };
+    struct registration first = registered(world, "thermo-1"), again;
+    struct device device;
+
+    assert_int_equal(device_claim(&world->core, &world->keeper, &claim, &device, NULL), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct registration_order order = order_of("thermo-1");
+
+        order.base = cases[i].base;
+        assert_int_equal(directory_register(&world->core, &order, &again, &world->why), cases[i].result);
+        assert_int_equal(directory_update(&world->core, first.location, 0, cases[i].base, NULL), cases[i].result);
+        assert_string_equal(device_of(world, "thermo-1").address,
+                            cases[i].result == 0 ? cases[i].base : "coap://[fd00::7]");
+    }
+    assert_int_equal(world->core.counters[COUNT_REGISTRATION_REFUSED], 6);
+}
+
+static void takes_the_address_of_a_claimed_device_that_had_none(void **state)
+{
+    struct world *world = *state;
+    const struct device_order order = { .name = "thermo-1", .profile = "tinypart" };
+    struct device device;
+
+    assert_int_equal(device_create(&world->core, &world->owner, &order, &device, NULL), 0);
+    registered(world, "thermo-1");
+    assert_string_equal(device_of(world, "thermo-1").address, "coap://[fd00::7]");
 }
 
 static void updates_lifetime_and_base_each_by_itself(void **state)
@@ -196,6 +239,7 @@ static void forgets_an_unclaimed_endpoint_with_its_registration_and_no_claimed_d
     struct registration unclaimed = registered(world, "thermo-1");
     struct device device;
 
+    world->core.settings.follow_moves = true; /* from where world_device() puts it */
     world_device(world, "thermo-2", "tinypart", "");
     struct registration claimed = registered(world, "thermo-2");
     assert_int_equal(directory_remove(&world->core, unclaimed.location, NULL), 0);
@@ -284,6 +328,7 @@ static void bounds_the_unclaimed(void **state)
     struct registration_order order = order_of("thermo-2");
     struct registration registration;
 
+    world->core.settings.follow_moves = true;
     registered(world, "thermo-1");
     world_device(world, "thermo-3", "tinypart", "");
     world->store->device_count = many_unclaimed;
@@ -306,7 +351,9 @@ int main(void)
         IN_WORLD(refuses_an_endpoint_that_lives_in_another_sector),
         IN_WORLD(refuses_what_is_out_of_form),
         IN_WORLD(takes_a_base_with_a_slash_behind_it),
-        IN_WORLD(moves_a_claimed_device_to_where_it_registers),
+        IN_WORLD(moves_a_claimed_device_to_where_it_registers_if_told_to),
+        IN_WORLD(keeps_a_claimed_device_at_its_host),
+        IN_WORLD(takes_the_address_of_a_claimed_device_that_had_none),
         IN_WORLD(updates_lifetime_and_base_each_by_itself),
         IN_WORLD(forgets_an_unclaimed_endpoint_with_its_registration_and_no_claimed_device),
         IN_WORLD(forgets_unclaimed_endpoints_that_stayed_away_for_a_week),

@@ -102,6 +102,22 @@ static void tries_again_later_and_later_and_never_gives_up(void **state)
     assert_int_equal(lab_number(lab, "SELECT count(*) FROM outbox WHERE delivered_ms = 0"), 0);
 }
 
+/* A sink's thread may end a delivery while the daemon ends. */
+static void an_outcome_after_the_stop_still_counts(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_sink(lab, lab->acme, "lake", "file");
+    lab_sink(lab, lab->acme, "sea", "file");
+    queue(lab, lab->acme, "1");
+    tick(lab);
+    core_stop(lab->core);
+    outcome(lab, &lab->deliveries[0], true, NULL);
+    outcome(lab, &lab->deliveries[1], false, "broken off");
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM outbox WHERE delivered_ms > 0"), 1);
+    assert_int_equal(core_start(lab->core, &lab->world->why), 0);
+}
+
 /* I12: what was under way is sent again under the same key. */
 static void a_delivery_under_way_at_a_stop_is_sent_again_with_its_key(void **state)
 {
@@ -278,6 +294,7 @@ int main(void)
         LAB_TEST(delivers_in_order_one_at_a_time_to_each_sink),
         LAB_TEST(a_release_goes_to_its_tenants_sinks_after_its_commit),
         LAB_TEST(tries_again_later_and_later_and_never_gives_up),
+        LAB_TEST(an_outcome_after_the_stop_still_counts),
         LAB_TEST(a_delivery_under_way_at_a_stop_is_sent_again_with_its_key),
         LAB_TEST(a_sink_whose_queue_is_full_keeps_its_rows_due),
         LAB_TEST(a_kind_that_is_gone_from_the_daemon_waits_with_words),

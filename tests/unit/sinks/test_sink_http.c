@@ -94,14 +94,19 @@ struct fixture {
     struct core core;
 };
 
-static void fixture_start(struct fixture *fixture, int64_t timeout_ms)
+static void fixture_start_with(struct fixture *fixture, int64_t timeout_ms, bool own_host)
 {
-    const struct sink_http_settings settings = { timeout_ms };
+    const struct sink_http_settings settings = { timeout_ms, own_host };
 
     *fixture = (struct fixture){ 0 };
     assert_int_equal(loop_new(&fixture->loop), 0);
     assert_int_equal(sink_http_new(&fixture->core, fixture->loop, &settings, &fixture->sink), 0);
     sink_http_kind(fixture->sink, &fixture->kind);
+}
+
+static void fixture_start(struct fixture *fixture, int64_t timeout_ms)
+{
+    fixture_start_with(fixture, timeout_ms, true);
 }
 
 static void fixture_stop(struct fixture *fixture)
@@ -221,6 +226,32 @@ static void nobody_listening_is_an_error_in_words(void **state)
     fixture_stop(&fixture);
 }
 
+static void a_tenants_url_does_not_lead_into_the_daemons_own_machine(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {
+        "127.0.0.1", "127.1.2.3", "localhost", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"
+    };
+    struct fixture fixture;
+    struct server server;
+    char config[160];
+
+    server_start(&server, "HTTP/1.1 204 No Content\r\n\r\n");
+    fixture_start_with(&fixture, 10000, false);
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        snprintf(config, sizeof(config), "{\"url\":\"http://%s:%u/in\"}", hosts[i], server.port);
+        struct delivery delivery = delivery_of((int64_t)i, config, "key", "{}");
+        outcomes_expect(fixture.loop, 1);
+        assert_int_equal(fixture.kind.deliver(fixture.kind.context, &delivery), 0);
+        assert_int_equal(outcomes_wait(), 1);
+        assert_false(outcome_of((int64_t)i)->delivered);
+        assert_non_null(strstr(outcome_of((int64_t)i)->error, "export.own_host"));
+    }
+    assert_string_equal(server.request, "");
+    fixture_stop(&fixture);
+    server_stop(&server);
+}
+
 static void configuration_is_checked_by_name(void **state)
 {
     (void)state;
@@ -252,6 +283,7 @@ int main(void)
         cmocka_unit_test(redirect_is_not_followed),
         cmocka_unit_test(sink_that_hangs_holds_no_other_back),
         cmocka_unit_test(nobody_listening_is_an_error_in_words),
+        cmocka_unit_test(a_tenants_url_does_not_lead_into_the_daemons_own_machine),
         cmocka_unit_test(configuration_is_checked_by_name),
     };
     return cmocka_run_group_tests_name("sinks/http", tests, NULL, NULL);
