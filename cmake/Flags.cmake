@@ -10,7 +10,7 @@ add_compile_definitions(_GNU_SOURCE)
 if(TINYPART_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
-elseif(NOT TINYPART_FUZZ AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+elseif(NOT TINYPART_FUZZ AND CMAKE_BUILD_TYPE MATCHES "^(Release|RelWithDebInfo|MinSizeRel)$") # FORTIFY needs -O
   add_compile_options(-fstack-protector-strong -fstack-clash-protection -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64")
     add_compile_options(-fcf-protection)
