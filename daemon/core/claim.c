@@ -184,9 +184,12 @@ static int on_trigger_saved(struct core *core, int64_t step_id, const struct tra
 /* A fault leaves the step as it is saved: triggering, and judged when its silence has lasted long enough. */
 void claim_on_trigger(struct core *core, void *context, const struct transport_answer *answer)
 {
-    if (answer == NULL || core->store->begin(core->store) != 0)
+    if (answer == NULL)
         return;
-    (void)transaction_end(core, on_trigger_saved(core, (int64_t)(intptr_t)context, answer));
+    int r = core->store->begin(core->store);
+    if (r == 0)
+        r = transaction_end(core, on_trigger_saved(core, (int64_t)(intptr_t)context, answer));
+    core_note_fault(core, r);
 }
 
 /* The request could not even begin. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
 #include "daemon/core/access.h"
 #include "daemon/core/accuracy.h"
@@ -61,20 +62,6 @@ static int64_t power_of_ten(int digits)
 static int value_scale(int64_t value, int digits, int64_t scale, int64_t *out)
 {
     return scaled_ratio(value, scale, power_of_ten(digits), out);
-}
-
-/* "/bpf/exec/%u" with the slot in the place of %u. */
-static int exec_path(const struct profile *profile, unsigned slot, char *out, size_t capacity)
-{
-    const char *place = strstr(profile->exec_path, "%u");
-    int length;
-
-    if (place == NULL)
-        length = snprintf(out, capacity, "%s", profile->exec_path);
-    else
-        length =
-            snprintf(out, capacity, "%.*s%u%s", (int)(place - profile->exec_path), profile->exec_path, slot, place + 2);
-    return length < 0 || (size_t)length >= capacity ? -E2BIG : 0;
 }
 
 /* ---- polls ---- */
@@ -141,19 +128,24 @@ static int poll_store(struct core *core, const struct question *question, int64_
     return transaction_end(core, r);
 }
 
-/* Policy and grant are looked up again: they may have gone while the container was thinking (I7). */
-static bool poll_keep(struct core *core, int64_t device_id, unsigned slot, const struct transport_answer *answer)
+/* Policy and grant are looked up again: they may have gone while the container was thinking (I7). REFUSED_INVALID: this
+ * is no reading. */
+static int poll_keep(struct core *core, int64_t device_id, unsigned slot, const struct transport_answer *answer)
 {
-    struct question *question = calloc(1, sizeof(*question));
+    _cleanup_free_ struct question *question = calloc(1, sizeof(*question));
     int64_t value;
 
-    bool kept = question != NULL && answer->kind == ANSWER_RESPONSE && answer->code >= ANSWER_OK &&
-                answer->code < ANSWER_OK_END && question_load(core, device_id, slot, question) == 0 &&
-                answer_parse(answer->payload, question->profile.answer_digits, &value) && !answer_is_fault(value) &&
-                value_scale(value, question->profile.answer_digits, question->policy.scale, &value) == 0 &&
-                poll_store(core, question, value) == 0;
-    free(question);
-    return kept;
+    if (question == NULL)
+        return -ENOMEM;
+    if (answer->kind != ANSWER_RESPONSE || answer->code < ANSWER_OK || answer->code >= ANSWER_OK_END)
+        return REFUSED_INVALID;
+    int r = question_load(core, device_id, slot, question);
+    if (r != 0)
+        return r;
+    if (!answer_parse(answer->payload, question->profile.answer_digits, &value) || answer_is_fault(value) ||
+        value_scale(value, question->profile.answer_digits, question->policy.scale, &value) != 0)
+        return REFUSED_INVALID;
+    return poll_store(core, question, value);
 }
 
 static void poll_done(struct core *core, void *context, const struct transport_answer *answer)
@@ -162,10 +154,9 @@ static void poll_done(struct core *core, void *context, const struct transport_a
 
     if (answer == NULL)
         return;
-    if (poll_keep(core, (int64_t)(key / SLOTS_MAX), (unsigned)(key % SLOTS_MAX), answer))
-        core->counters[COUNT_TELEMETRY_STORED]++;
-    else
-        core->counters[COUNT_POLL_FAULT]++;
+    int r = poll_keep(core, (int64_t)(key / SLOTS_MAX), (unsigned)(key % SLOTS_MAX), answer);
+    core->counters[r == 0 ? COUNT_TELEMETRY_STORED : COUNT_POLL_FAULT]++;
+    core_note_fault(core, r);
 }
 
 struct due_poll {
@@ -231,7 +222,7 @@ static int poll_plan(struct core *core, const struct due_polls *due, struct ques
     if (r != 0 || question->device.address[0] == '\0')
         return r < 0 ? r : 0;
     row->again_ms = question->policy.interval_ms;
-    row->ready = exec_path(&question->profile, row->slot, row->path, sizeof(row->path)) == 0;
+    row->ready = profile_slot_text(question->profile.exec_path, row->slot, row->path, sizeof(row->path)) == 0;
     snprintf(row->address, sizeof(row->address), "%s", question->device.address);
     return 0;
 }
@@ -399,7 +390,7 @@ int collect_run(struct core *core, const struct caller *caller, const char *name
     if (r == 0)
         r = run_check(core, name, slot, &device, &profile, why);
     if (r == 0)
-        r = exec_path(&profile, slot, path, sizeof(path));
+        r = profile_slot_text(profile.exec_path, slot, path, sizeof(path));
     if (r == 0) /* what is asked is raw data of the owner's: noted before it is */
         r = run_audit(core, caller, &device, slot);
     if (r != 0)

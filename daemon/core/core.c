@@ -1,5 +1,7 @@
 #include "daemon/core/core.h"
 
+#include <errno.h>
+
 #include "daemon/core/asking.h"
 #include "daemon/core/budget.h"
 #include "daemon/core/collect.h"
@@ -105,19 +107,25 @@ static int forget_old(struct core *core, int64_t now_ms, bool *out_more)
 /* What nobody waits for. */
 static int housekeeping(struct core *core, int64_t now_ms, int64_t *out_next_ms)
 {
-    bool more = false;
+    bool more_readings = false, more_exports = false;
     int r = 0;
 
     if (now_ms >= core->housekeeping_ms) {
-        r = forget_old(core, now_ms, &more);
-        core->housekeeping_ms = now_ms + (more ? HOUSEKEEPING_MORE_MS : HOUSEKEEPING_MS);
+        r = forget_old(core, now_ms, &more_readings);
+        if (r == 0)
+            r = export_expire(core, now_ms, &more_exports);
         if (r == 0)
             r = directory_expire(core, now_ms);
-        if (r == 0)
-            r = export_expire(core, now_ms);
+        core->housekeeping_ms = now_ms + (more_readings || more_exports ? HOUSEKEEPING_MORE_MS : HOUSEKEEPING_MS);
     }
     *out_next_ms = core->housekeeping_ms;
     return r;
+}
+
+void core_note_fault(struct core *core, int r)
+{
+    if (r < 0 && core->late_fault == 0)
+        core->late_fault = r;
 }
 
 int core_tick(struct core *core, int64_t *out_next_ms)
@@ -126,14 +134,15 @@ int core_tick(struct core *core, int64_t *out_next_ms)
                                                                        housekeeping };
     int64_t now_ms = clock_now_ms(core->clock);
     int64_t next_ms = INT64_MAX;
-    int first_fault = 0;
+    int first_fault = core->late_fault;
 
+    core->late_fault = 0;
     /* A fault in one must not stop the others. */
     for (size_t i = 0; i < sizeof(ticks) / sizeof(ticks[0]); i++) {
         int64_t due_ms = INT64_MAX;
         int r = ticks[i](core, now_ms, &due_ms);
         if (r != 0 && first_fault == 0)
-            first_fault = r;
+            first_fault = r > 0 ? -EPROTO : r; /* nobody is there to be refused */
         if (r == 0 && due_ms < next_ms)
             next_ms = due_ms;
     }

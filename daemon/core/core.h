@@ -60,6 +60,7 @@ struct core {
     struct exports *exports; /* deliveries under way; owned by export.c */
     struct busy *busy;       /* devices with a request under way; owned by asking.c */
     bool ledger_broken;      /* the start-up check found charges and spent apart (I4): no release is answered */
+    int late_fault;          /* met while an answer was taken: nobody to pass it to until the next tick */
     uint64_t counters[COUNTERS];
 };
 
@@ -69,8 +70,11 @@ int core_start(struct core *core, struct why *why);
 void core_stop(struct core *core);
 
 /* Lets time pass: due steps, deadlines, polls, expiries, deliveries. Called by the loop at least once a second and
- * after each inbound event that may have made something due; returns the next due time (unix ms) in *out_next_ms. */
+ * after each inbound event that may have made something due; returns the next due time (unix ms) in *out_next_ms.
+ * Returns the first fault since the last tick, those of answers included. */
 int core_tick(struct core *core, int64_t *out_next_ms);
+/* For those who take answers: the next tick passes it up, where it is logged. 0 and refusals are no faults. */
+void core_note_fault(struct core *core, int r);
 
 const char *counter_name(enum counter counter);
 

@@ -33,7 +33,7 @@
 #define BACKOFF_MS     1000
 #define BACKOFF_MAX_MS 300000
 #define KEEP_MS        (7LL * 86400000) /* acknowledged rows stay listed that long */
-#define EXPIRE_BATCH   10000
+#define EXPIRE_BATCH   1000u
 
 struct in_flight {
     int64_t delivery_id;
@@ -373,14 +373,16 @@ static int deliver(struct core *core, const struct in_flight *row, const char *i
     return r;
 }
 
-int export_expire(struct core *core, int64_t now_ms)
+int export_expire(struct core *core, int64_t now_ms, bool *out_more)
 {
-    int64_t deleted;
+    int64_t deleted = 0;
 
     int r = core->store->begin(core->store);
     if (r != 0)
         return r;
-    return transaction_end(core, core->store->outbox_expire(core->store, now_ms - KEEP_MS, EXPIRE_BATCH, &deleted));
+    r = core->store->outbox_expire(core->store, now_ms - KEEP_MS, EXPIRE_BATCH, &deleted);
+    *out_more = deleted == EXPIRE_BATCH;
+    return transaction_end(core, r);
 }
 
 int export_tick(struct core *core, int64_t now_ms, int64_t *out_next_ms)

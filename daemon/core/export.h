@@ -62,8 +62,8 @@ int export_room(struct core *core, int64_t tenant_id, unsigned *out_sinks, unsig
  * sink misses the row, which is counted: who must not lose one asks export_room first. */
 int export_queue(struct core *core, int64_t tenant_id, const char *kind, int64_t subject, struct bytes body);
 
-/* Forgets deliveries that were acknowledged long ago. */
-int export_expire(struct core *core, int64_t now_ms);
+/* Forgets deliveries that were acknowledged long ago, a batch of them; *out_more: there may be more. */
+int export_expire(struct core *core, int64_t now_ms, bool *out_more);
 
 /* Hands due deliveries to their sinks, one a sink at a time, oldest first. */
 int export_tick(struct core *core, int64_t now_ms, int64_t *out_next_ms);

@@ -16,6 +16,8 @@
 #define MEAN_DIGITS      2 /* beyond those of the readings */
 #define MEAN_DIGITS_UNIT 100
 
+static const char too_far[] = "the noised mean is beyond all numbers: too small an epsilon";
+
 static int noised_plan(int64_t sensitivity, int64_t ueps, struct noised *out)
 {
     out->used = true;
@@ -121,6 +123,15 @@ static void put_no_interval(struct buffer *out, const char *reason)
     put_text(out, "error95_reason", reason);
 }
 
+/* Where a number cannot be given, words stand in its place: a fault would take the charge back, and that one was met
+ * would tell of the data. */
+static void put_no_mean(struct buffer *out, const char *reason)
+{
+    buffer_text(out, "\"value\":null,");
+    put_text(out, "value_reason", reason);
+    put_no_interval(out, reason);
+}
+
 /* Sum and count each stay within their 97.5 % half widths, so both do with 95 %. The ends are rounded outwards. */
 static int put_mean_interval(struct buffer *out, const struct noised *sum, const struct noised *count, int digits)
 {
@@ -140,7 +151,9 @@ static int put_mean_interval(struct buffer *out, const struct noised *sum, const
         r = scaled_ratio_up(sum_high, MEAN_DIGITS_UNIT, sum_high >= 0 ? least : most, &high);
     if (r == 0)
         put_interval(out, low, high, digits + MEAN_DIGITS);
-    return r;
+    else if (r == -ERANGE)
+        put_no_interval(out, too_far);
+    return r == -ERANGE ? 0 : r;
 }
 
 static int put_mean(struct buffer *out, const struct noised *sum, const struct noised *count, int digits)
@@ -148,15 +161,13 @@ static int put_mean(struct buffer *out, const struct noised *sum, const struct n
     int64_t mean;
 
     if (count->value <= 0) {
-        static const char reason[] = "the noised count is not above 0: too few readings, or too small an epsilon";
-        buffer_text(out, "\"value\":null,");
-        put_text(out, "value_reason", reason);
-        put_no_interval(out, reason);
+        put_no_mean(out, "the noised count is not above 0: too few readings, or too small an epsilon");
         return 0;
     }
-    int r = scaled_ratio(sum->value, MEAN_DIGITS_UNIT, count->value, &mean);
-    if (r != 0)
-        return r;
+    if (scaled_ratio(sum->value, MEAN_DIGITS_UNIT, count->value, &mean) != 0) {
+        put_no_mean(out, too_far);
+        return 0;
+    }
     put_decimal(out, "value", mean, digits + MEAN_DIGITS);
     return put_mean_interval(out, sum, count, digits);
 }

@@ -21,6 +21,7 @@ struct asked {
     int64_t ueps;
     int64_t from_ms, to_ms; /* [from, to) */
     int64_t now_ms;         /* the ledger's */
+    int64_t kept_from_ms;   /* all readings since then are still there */
     int64_t first_epoch, last_epoch, present_epoch;
     int64_t *devices; /* ids of the cohort */
     int64_t device_count;

@@ -89,8 +89,30 @@ static void window_read(const struct core *core, const struct release_order *ord
     if (order->from_ms != 0)
         return;
     out->from_ms = ledger_epoch_start_ms(core, ledger_epoch(core, out->to_ms - 1));
-    if (out->from_ms < out->now_ms - out->policy.retention_ms)
-        out->from_ms = out->now_ms - out->policy.retention_ms;
+    if (out->from_ms < out->kept_from_ms)
+        out->from_ms = out->kept_from_ms;
+}
+
+/* Since when the sensor's readings are still there. Each is kept for as long as the version says that it came in under:
+ * one before the newest, until at most an epoch after its end. */
+static int retention_read(const struct core *core, struct asked *out)
+{
+    int64_t ended_ms = out->policy.created_ms + core->settings.epoch_ms;
+    struct policy earlier;
+
+    out->kept_from_ms = out->now_ms - out->policy.retention_ms;
+    for (int64_t version = out->policy.version - 1; version > 0 && ended_ms > out->kept_from_ms; version--) {
+        int r = core->store->policy_version(core->store, out->policy.sensor, version, &earlier);
+        if (r != 0)
+            return r > 0 ? -ENOENT : r;
+        int64_t gone_ms = out->now_ms - earlier.retention_ms;
+        if (gone_ms > ended_ms)
+            gone_ms = ended_ms;
+        if (gone_ms > out->kept_from_ms)
+            out->kept_from_ms = gone_ms;
+        ended_ms = earlier.created_ms + core->settings.epoch_ms;
+    }
+    return 0;
 }
 
 static int name_read(struct core *core, const struct release_order *order, struct asked *out)
@@ -140,6 +162,9 @@ int asked_read(struct core *core, const struct tenant *tenant, const struct rele
                       "there is no policy for a sensor of that name, and without one nothing is released");
     if (r != 0)
         return r;
+    r = retention_read(core, out);
+    if (r != 0)
+        return r;
     window_read(core, order, out);
     r = name_read(core, order, out);
     if (r != 0)
@@ -160,8 +185,8 @@ int asked_check(struct core *core, struct asked *asked, struct why *why)
         time_format(asked->now_ms, text);
         return refuse(why, REFUSED_INVALID, "to", NULL, "the window must have ended: it is %s by the ledger", text);
     }
-    if (asked->from_ms < asked->now_ms - asked->policy.retention_ms) {
-        time_format(asked->now_ms - asked->policy.retention_ms, text);
+    if (asked->from_ms < asked->kept_from_ms) {
+        time_format(asked->kept_from_ms, text);
         return refuse(why, REFUSED_INVALID, "from", "ask for a later window",
                       "readings of sensor %s from before %s are deleted by its policy", asked->policy.sensor, text);
     }

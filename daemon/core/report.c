@@ -70,7 +70,10 @@ static int believe(struct core *core, struct step_case *c, const struct suit_rep
              (long long)report->code);
     if (state == STEP_REFUSED)
         return step_finish(core, c, state, reason);
-    return c->step.state == STEP_WAITING ? 0 : step_retry(core, c, state, reason);
+    /* The next try comes anyway, or the container is being asked: that tells more. */
+    if (c->step.state == STEP_WAITING || c->step.state == STEP_PROBING)
+        return 0;
+    return step_retry(core, c, state, reason);
 }
 
 static int take(struct core *core, struct step_case *c, struct bytes encoded, struct why *why)
@@ -104,7 +107,9 @@ int rollout_on_report(struct core *core, struct bytes encoded, struct why *why)
         return -ENOMEM;
     int r = find_step(core, encoded, &step, why);
     /* A final step's device may be gone. */
-    if (r == 0 && step_case_load(core, &step, c) != 0)
+    if (r == 0)
+        r = step_case_load(core, &step, c);
+    if (r == -ENOENT)
         r = refuse(why, REFUSED_UNKNOWN, "report", NULL, "the device of this step is gone");
     if (r == 0)
         r = take(core, c, encoded, why);

@@ -102,7 +102,6 @@ int rollout_abort(struct core *core, const struct caller *caller, int64_t id, st
 
 const char *rollout_state_name(enum rollout_state state);
 const char *step_state_name(enum step_state state);
-int step_state_of_name(const char *name, enum step_state *out);
 bool step_state_is_final(enum step_state state);
 
 /* Allocates core->fetches: how far each device is between two saved points. */

@@ -180,9 +180,12 @@ static int on_probe_saved(struct core *core, int64_t step_id, const struct trans
 /* A fault leaves the step probing: it is asked again when it is due. */
 static void on_probe(struct core *core, void *context, const struct transport_answer *answer)
 {
-    if (answer == NULL || core->store->begin(core->store) != 0)
+    if (answer == NULL)
         return;
-    (void)transaction_end(core, on_probe_saved(core, (int64_t)(intptr_t)context, answer));
+    int r = core->store->begin(core->store);
+    if (r == 0)
+        r = transaction_end(core, on_probe_saved(core, (int64_t)(intptr_t)context, answer));
+    core_note_fault(core, r);
 }
 
 /* A probe that cannot be sent counts as one that was not answered: the next one is due already. */

@@ -51,16 +51,6 @@ const char *step_state_name(enum step_state state)
     return state >= STEP_WAITING && state < STEP_STATES ? names[state] : "";
 }
 
-int step_state_of_name(const char *name, enum step_state *out)
-{
-    for (enum step_state state = STEP_WAITING; state < STEP_STATES; state++)
-        if (strcmp(names[state], name) == 0) {
-            *out = state;
-            return 0;
-        }
-    return REFUSED_INVALID;
-}
-
 bool step_state_is_final(enum step_state state)
 {
     return state >= STEP_WAITING && state < STEP_STATES && moves[state] == 0;

@@ -25,8 +25,8 @@ static const struct statements statements = {
                    " UNION ALL SELECT r.id FROM policy p CROSS JOIN reading r INDEXED BY reading_noised"
                    " ON r.sensor = p.sensor AND r.policy_version = p.version"
                    " WHERE r.noised = 1 AND r.received_ms <= ?1 - p.retention_ms LIMIT ?2)",
-        [COUNT_RAW] = "SELECT count(*) FROM reading INDEXED BY reading_raw WHERE noised = 0",
-        [COUNT_NOISED] = "SELECT count(*) FROM reading INDEXED BY reading_noised WHERE noised = 1",
+        [COUNT_RAW] = "SELECT value FROM fact WHERE name = 'readings_raw'",
+        [COUNT_NOISED] = "SELECT value FROM fact WHERE name = 'readings_noised'",
     },
 };
 

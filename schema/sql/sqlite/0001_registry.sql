@@ -11,7 +11,7 @@ CREATE TABLE schema_migration (
     sha256  TEXT NOT NULL
 ) STRICT;
 
--- Small named values about the whole registry: "epoch_ms", "ledger_ms".
+-- Small named values about the whole registry: "epoch_ms", "ledger_ms", "readings_raw".
 CREATE TABLE fact (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL

@@ -104,9 +104,18 @@ CREATE TABLE reading (
 -- For reading_aggregate, once per asked device and epoch: the newest raw and the newest noised readings each by itself.
 -- Its rows end in the id, so the newest come first without a sort. Also for the cascade of device_delete.
 CREATE INDEX reading_asked ON reading(device_id, sensor, epoch, noised);
--- For reading_expire, per policy version, and reading_count; rows are added at their ends only, which is cheap.
+-- For reading_expire, per policy version; rows are added at their ends only, which is cheap.
 CREATE INDEX reading_raw ON reading(sensor, policy_version, received_ms) WHERE noised = 0;
 CREATE INDEX reading_noised ON reading(sensor, policy_version, received_ms) WHERE noised = 1;
+
+-- How many readings there are, kept as numbers for reading_count: status asks, and there may be millions.
+INSERT INTO fact (name, value) VALUES ('readings_raw', 0), ('readings_noised', 0);
+CREATE TRIGGER reading_comes AFTER INSERT ON reading
+BEGIN UPDATE fact SET value = value + 1
+      WHERE name = CASE NEW.noised WHEN 0 THEN 'readings_raw' ELSE 'readings_noised' END; END;
+CREATE TRIGGER reading_goes AFTER DELETE ON reading
+BEGIN UPDATE fact SET value = value - 1
+      WHERE name = CASE OLD.noised WHEN 0 THEN 'readings_raw' ELSE 'readings_noised' END; END;
 
 CREATE TABLE release (
     id             INTEGER PRIMARY KEY,

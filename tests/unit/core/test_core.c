@@ -70,6 +70,31 @@ static void a_fault_in_one_part_stops_no_other(void **state)
     assert_true(world->core.housekeeping_ms > world->clock.now_ms);
 }
 
+static int no_step(struct store *store, int64_t id, struct step *out)
+{
+    (void)store;
+    (void)id;
+    (void)out;
+    return -EIO;
+}
+
+static void a_fault_while_an_answer_is_taken_is_passed_up_by_the_next_tick(void **state)
+{
+    struct world *world = *state;
+    struct world_tenant *alice = world_tenant(world, "alice");
+    int64_t next_ms;
+
+    world_grant(world, alice, "");
+    world_image(world, alice, "thermo", "1.0");
+    world_device(world, "d1", "riot-tinypart", "");
+    world_rollout(world, alice, "", 0);
+    world_pass(world, 0);
+    world->store->step_by_id = no_step;
+    world_answer(world, world_asked(world), 204, "");
+    assert_int_equal(core_tick(&world->core, &next_ms), -EIO);
+    assert_int_equal(core_tick(&world->core, &next_ms), 0);
+}
+
 static void says_when_it_wants_to_be_called_again(void **state)
 {
     struct world *world = *state;
@@ -102,9 +127,13 @@ static void names_every_counter_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_WORLD(counts_in_the_epochs_that_it_began_with),   IN_WORLD(starts_with_a_broken_ledger_and_remembers_it),
-        IN_WORLD(stops_twice_and_after_a_start_that_failed), IN_WORLD(a_fault_in_one_part_stops_no_other),
-        IN_WORLD(says_when_it_wants_to_be_called_again),     cmocka_unit_test(names_every_counter_once),
+        IN_WORLD(counts_in_the_epochs_that_it_began_with),
+        IN_WORLD(starts_with_a_broken_ledger_and_remembers_it),
+        IN_WORLD(stops_twice_and_after_a_start_that_failed),
+        IN_WORLD(a_fault_in_one_part_stops_no_other),
+        IN_WORLD(a_fault_while_an_answer_is_taken_is_passed_up_by_the_next_tick),
+        IN_WORLD(says_when_it_wants_to_be_called_again),
+        cmocka_unit_test(names_every_counter_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/base/text.h"
+#include "daemon/core/release_internal.h"
 
 #define DAY 86400000LL
 
@@ -340,6 +341,32 @@ static void the_last_device_that_refuses_takes_back_the_charges_of_all(void **st
 }
 
 /* I7, I8: the words for an empty cohort do not tell a device that is not granted from one that is not there. */
+/* What an earlier version let go is not asked for under a later one that keeps longer. */
+static void a_retention_that_was_raised_brings_nothing_back(void **state)
+{
+    struct lab *lab = *state;
+    struct policy_order policy = {
+        .sensor = "temperature", .lower = "-20", .upper = "60.5", .contributions = 2, .retention_ms = 30 * DAY
+    };
+    struct release_order order = { .query = "count", .sensor = "temperature", .ueps = EPSILON };
+    struct release release;
+
+    lab_device(lab, "thermo-1");
+    lab->world->clock.now_ms += 10 * DAY;
+    lab_policy(lab, &policy); /* the first version keeps 7 days */
+    lab->world->clock.now_ms += 2 * DAY;
+    order.from_ms = lab->world->clock.now_ms - 8 * DAY;
+    assert_int_equal(release_create(lab->core, &lab->acme->caller, &order, &release, &lab->why), REFUSED_INVALID);
+    assert_string_equal(lab->why.where, "from");
+    order.from_ms = lab->world->clock.now_ms - 7 * DAY;
+    assert_int_equal(release_create(lab->core, &lab->acme->caller, &order, &release, &lab->why), 0);
+    lab->world->clock.now_ms += 7 * DAY;
+    order.from_ms = WORLD_START_MS + 11 * DAY; /* from here on only the second version's */
+    assert_int_equal(release_create(lab->core, &lab->acme->caller, &order, &release, &lab->why), 0);
+    order.from_ms--;
+    assert_int_equal(release_create(lab->core, &lab->acme->caller, &order, &release, &lab->why), REFUSED_INVALID);
+}
+
 static void an_empty_cohort_is_refused_in_words_that_tell_nothing(void **state)
 {
     struct lab *lab = *state;
@@ -579,6 +606,30 @@ static void a_mean_of_enough_readings_is_near_the_truth(void **state)
     json_decref(answer);
 }
 
+/* A fault would take the charge back, and whether there is one would hang on the data. */
+static void a_mean_beyond_all_numbers_is_null_and_no_fault(void **state)
+{
+    struct asked asked = { .query = QUERY_MEAN, .ueps = EPSILON, .policy = { .scale = 100 } };
+    struct noised sum = { .used = true, .value = INT64_C(1) << 62, .half_width_975 = 1, .scale = { 1, 1 } };
+    struct noised count = { .used = true, .value = 1, .half_width_975 = 0, .scale = { 1, 1 } };
+    struct release release = { 0 };
+
+    (void)state;
+    for (int64_t value = 1; value <= 60; value += 59) { /* 60: the value is a number, its interval's end is not */
+        count.value = value;
+        count.half_width_975 = value - 1;
+        assert_int_equal(
+            release_answer_write(&asked, 1, &sum, &count, release.answer, sizeof(release.answer), &release.answer_size),
+            0);
+        json_t *answer = lab_answer(&release);
+        assert_int_equal(json_is_null(json_object_get(answer, "value")), value == 1);
+        assert_true(json_is_null(json_object_get(answer, "error95")));
+        assert_string_equal(lab_text(answer, NULL, "error95_reason"),
+                            "the noised mean is beyond all numbers: too small an epsilon");
+        json_decref(answer);
+    }
+}
+
 static void a_mean_of_nothing_is_null_and_is_charged_all_the_same(void **state)
 {
     struct lab *lab = *state;
@@ -714,6 +765,7 @@ int main(void)
         LAB_TEST(a_lifetime_cap_does_not_renew),
         LAB_TEST(a_refused_release_leaves_no_trace),
         LAB_TEST(the_last_device_that_refuses_takes_back_the_charges_of_all),
+        LAB_TEST(a_retention_that_was_raised_brings_nothing_back),
         LAB_TEST(an_empty_cohort_is_refused_in_words_that_tell_nothing),
         LAB_TEST(a_grant_for_another_sensor_gives_nothing),
         LAB_TEST(a_fault_at_any_step_leaves_no_trace),
@@ -723,6 +775,7 @@ int main(void)
         LAB_TEST(a_tenants_own_containers_readings_are_seen_by_no_other),
         LAB_TEST(answers_spread_as_their_scale_says_and_keep_their_interval),
         LAB_TEST(a_mean_of_enough_readings_is_near_the_truth),
+        cmocka_unit_test(a_mean_beyond_all_numbers_is_null_and_no_fault),
         LAB_TEST(a_mean_of_nothing_is_null_and_is_charged_all_the_same),
         LAB_TEST(a_preview_says_what_a_release_would_do_and_does_nothing),
         LAB_TEST(a_preview_knows_what_was_answered_already),

@@ -991,16 +991,12 @@ static void a_move_that_the_table_lacks_is_a_fault_and_changes_nothing(void **st
     expect(&scene, STEP_TRIGGERING, "");
 }
 
-static void reads_and_writes_names_of_states(void **state)
+static void names_every_state_once(void **state)
 {
-    enum step_state read;
-
     (void)state;
-    for (enum step_state each = STEP_WAITING; each < STEP_STATES; each++) {
-        assert_int_equal(step_state_of_name(step_state_name(each), &read), 0);
-        assert_int_equal(read, each);
-    }
-    assert_int_equal(step_state_of_name("lost", &read), REFUSED_INVALID);
+    for (enum step_state each = STEP_WAITING; each < STEP_STATES; each++)
+        for (enum step_state other = STEP_WAITING; other < each; other++)
+            assert_string_not_equal(step_state_name(each), step_state_name(other));
     assert_string_equal(step_state_name(0), "");
 }
 
@@ -1061,7 +1057,7 @@ int main(void)
         IN_WORLD(an_orderly_stop_judges_nothing),
         cmocka_unit_test(allows_the_moves_of_its_table_and_no_others),
         IN_WORLD(a_move_that_the_table_lacks_is_a_fault_and_changes_nothing),
-        cmocka_unit_test(reads_and_writes_names_of_states),
+        cmocka_unit_test(names_every_state_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
