@@ -23,7 +23,7 @@ struct release {
     int64_t cohort; /* devices asked */
     int64_t created_ms;
     size_t answer_size;
-    char answer[2048]; /* the JSON document as it left; replays give these bytes */
+    char answer[4096]; /* the JSON document as it left; replays give these bytes. Room for the longest that there is */
     bool replayed;     /* this call was answered from the store, at no cost */
 };
 

@@ -3,7 +3,11 @@
  * A sum over the readings that count changes by at most contributions * max(|lower|, |upper|) when one device's epoch
  * is zeroed out, a count by contributions. A mean is a noised sum over a noised count, each at half the epsilon;
  * dividing what was noised costs nothing more. All of the document but its noised values follows from the request, the
- * registry and the policy. */
+ * registry and the policy.
+ *
+ * From the first draw of noise on nothing may fail that hangs on what was drawn. A fault takes the charge back, so a
+ * tenant could ask again and again for nothing, and learn from how often it is refused. Hence the document always fits,
+ * and a quotient that does not is said in words. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,8 +127,6 @@ static void put_no_interval(struct buffer *out, const char *reason)
     put_text(out, "error95_reason", reason);
 }
 
-/* Where a number cannot be given, words stand in its place: a fault would take the charge back, and that one was met
- * would tell of the data. */
 static void put_no_mean(struct buffer *out, const char *reason)
 {
     buffer_text(out, "\"value\":null,");

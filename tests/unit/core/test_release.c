@@ -630,6 +630,41 @@ static void a_mean_beyond_all_numbers_is_null_and_no_fault(void **state)
     }
 }
 
+static void fill(char *text, size_t size, char c)
+{
+    memset(text, c, size - 1);
+    text[size - 1] = '\0';
+}
+
+/* A document that fits or not by the digits of what was drawn would do the same. A selector's tabs take six bytes. */
+static void the_longest_answer_fits(void **state)
+{
+    const struct noise_scale scale = { 1ull << 40, (1ull << 40) - 1 };
+    const struct noised longest = {
+        .used = true, .ueps = 19999999, .value = -(INT64_C(1) << 62), .half_width_975 = INT64_C(1) << 44, .scale = scale
+    };
+    struct asked asked = { .query = QUERY_MEAN, .ueps = 19999999, .device_count = COHORT_MAX };
+    struct noised counts[] = { longest, longest };
+    struct release release = { 0 };
+
+    (void)state;
+    asked.policy = (struct policy){ .scale = 1000000, .epoch_ms = INT64_MAX, .contributions = 100000 };
+    asked.policy.version = UINT32_MAX;
+    asked.last_epoch = WINDOW_EPOCHS_MAX;
+    asked.from_ms = 1, asked.to_ms = asked.now_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */
+    fill(asked.tenant.name, sizeof(asked.tenant.name), 't');
+    fill(asked.policy.sensor, sizeof(asked.policy.sensor), 's');
+    fill(asked.policy.unit_text, sizeof(asked.policy.unit_text), '"');
+    fill(asked.selector, sizeof(asked.selector), '\t');
+    fill(asked.request, sizeof(asked.request), 'r');
+    counts[1].value = INT64_C(1) << 40; /* a mean with an interval; the other has none, and a reason */
+    counts[1].half_width_975 = 0;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(release_answer_write(&asked, INT64_MAX, &longest, &counts[i], release.answer,
+                                              sizeof(release.answer) - 512, &release.answer_size),
+                         0);
+}
+
 static void a_mean_of_nothing_is_null_and_is_charged_all_the_same(void **state)
 {
     struct lab *lab = *state;
@@ -776,6 +811,7 @@ int main(void)
         LAB_TEST(answers_spread_as_their_scale_says_and_keep_their_interval),
         LAB_TEST(a_mean_of_enough_readings_is_near_the_truth),
         cmocka_unit_test(a_mean_beyond_all_numbers_is_null_and_no_fault),
+        cmocka_unit_test(the_longest_answer_fits),
         LAB_TEST(a_mean_of_nothing_is_null_and_is_charged_all_the_same),
         LAB_TEST(a_preview_says_what_a_release_would_do_and_does_nothing),
         LAB_TEST(a_preview_knows_what_was_answered_already),
