@@ -161,13 +161,28 @@ static int image_fill(const struct tenant *tenant, const struct bundle *bundle, 
     return 0;
 }
 
+/* Without a bound one tenant's pushes could fill the disk that all tenants' readings go to. */
+static int room_check(struct core *core, const struct image *image, struct why *why)
+{
+    int64_t count;
+
+    int r = core->store->image_count(core->store, image->tenant_id, &count);
+    if (r != 0 || count < IMAGES_PER_TENANT_MAX)
+        return r;
+    return refuse(why, REFUSED_EXHAUSTED, "tenant", NULL, "%s has %d images, which is the most", image->tenant,
+                  IMAGES_PER_TENANT_MAX);
+}
+
 static int image_save(struct core *core, const struct caller *caller, struct bytes bundle, struct bytes container,
-                      struct image *image)
+                      struct image *image, struct why *why)
 {
     struct detail detail = DETAIL;
     char subject[96];
 
-    int r = core->store->blob_put(core->store, image->bundle_digest, bundle);
+    int r = room_check(core, image, why);
+    if (r != 0)
+        return r;
+    r = core->store->blob_put(core->store, image->bundle_digest, bundle);
     if (r == 0)
         r = core->store->blob_put(core->store, image->digest, container);
     if (r == 0)
@@ -227,7 +242,7 @@ int image_admit(struct core *core, const struct caller *caller, const char *tena
     r = core->store->begin(core->store);
     if (r != 0)
         return r;
-    r = transaction_end(core, image_save(core, caller, encoded, bundle.container, &image));
+    r = transaction_end(core, image_save(core, caller, encoded, bundle.container, &image, why));
     if (r == 0)
         *out = image;
     return r;

@@ -232,11 +232,26 @@ static int audit_rollout(struct core *core, const struct caller *caller, const c
     return audit_append(core, caller, action, subject, rollout->tenant_id, detail_end(&detail));
 }
 
+static int room_check(struct ordering *ordering)
+{
+    struct store *store = ordering->core->store;
+    int64_t count;
+
+    int r = store->rollout_count(store, ordering->rollout.tenant_id, &count);
+    if (r != 0 || count < ROLLOUTS_PER_TENANT_MAX)
+        return r;
+    return refuse(ordering->why, REFUSED_EXHAUSTED, "tenant", "wait for one's end, or abort one",
+                  "%s has %d rollouts that are not done, which is the most", ordering->rollout.tenant,
+                  ROLLOUTS_PER_TENANT_MAX);
+}
+
 static int order_save(struct ordering *ordering)
 {
     struct core *core = ordering->core;
 
-    int r = core->store->rollout_insert(core->store, &ordering->rollout);
+    int r = room_check(ordering);
+    if (r == 0)
+        r = core->store->rollout_insert(core->store, &ordering->rollout);
     if (r == 0)
         r = device_scan(core, DEVICE_CLAIMED, 0, pick, ordering);
     if (r != 0)

@@ -2,7 +2,7 @@
 #include "daemon/store_sqlite/verbs.h"
 #include "daemon/store_sqlite/words.h"
 
-enum { BLOB_PUT, BLOB_READ, INSERT, BY_ID, BY_NAME, EACH };
+enum { BLOB_PUT, BLOB_READ, INSERT, BY_ID, BY_NAME, COUNT, EACH };
 
 #define COLUMNS                                                                                           \
     "SELECT i.id, i.tenant_id, t.name, i.name, i.version, i.type, i.sensor, i.helpers, i.digest, i.size," \
@@ -17,6 +17,7 @@ static const struct statements statements = {
                    " signer, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         [BY_ID] = COLUMNS " WHERE i.id = ?",
         [BY_NAME] = COLUMNS " WHERE i.tenant_id = ? AND i.name = ? AND i.version = ?",
+        [COUNT] = "SELECT count(*) FROM image WHERE tenant_id = ?",
         [EACH] = COLUMNS " WHERE (?1 = 0 OR i.tenant_id = ?1) AND i.id > ?2 ORDER BY i.id LIMIT ?3",
     },
 };
@@ -102,6 +103,15 @@ static int store_image_by_name(struct store *store, int64_t tenant_id, const cha
     return query_one(&query, read_image, out, sizeof *out);
 }
 
+static int store_image_count(struct store *store, int64_t tenant_id, int64_t *out)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, COUNT);
+    put_int(&query, tenant_id);
+    return query_int(&query, out);
+}
+
 static int store_image_each(struct store *store, int64_t tenant_id, struct page page,
                             int (*each)(void *context, const struct image *row), void *context)
 {
@@ -120,5 +130,6 @@ void store_image_verbs(struct store *verbs)
     verbs->image_insert = store_image_insert;
     verbs->image_by_id = store_image_by_id;
     verbs->image_by_name = store_image_by_name;
+    verbs->image_count = store_image_count;
     verbs->image_each = store_image_each;
 }

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-enum { INSERT, BY_ID, EACH, COUNTS, MOVE, UNFINISHED };
+enum { INSERT, BY_ID, COUNT, EACH, COUNTS, MOVE, UNFINISHED };
 
 #define COLUMNS                                                                                                    \
     "SELECT r.id, r.tenant_id, t.name, r.image_id, i.name, i.version, r.selector, r.slot, r.state, r.concurrency," \
@@ -18,6 +18,8 @@ static const struct statements statements = {
                    " deadline_ms, created_by, created_ms, finished_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                    " RETURNING id",
         [BY_ID] = COLUMNS " WHERE r.id = ?1 AND (?2 = 0 OR r.tenant_id = ?2)",
+        [COUNT] = "SELECT count(*) FROM rollout INDEXED BY rollout_open"
+                  " WHERE tenant_id = ? AND state IN ('running', 'paused')",
         [EACH] = COLUMNS " WHERE (?1 = 0 OR r.tenant_id = ?1) AND r.id > ?2 ORDER BY r.id LIMIT ?3",
         [COUNTS] = "SELECT state, count(*) FROM step INDEXED BY step_listed WHERE rollout_id = ? GROUP BY state",
         [MOVE] = "UPDATE rollout SET state = ?1, finished_ms = ?2 WHERE id = ?3 AND state = ?4",
@@ -127,6 +129,15 @@ static int store_rollout_by_id(struct store *store, int64_t tenant_id, int64_t i
     return r;
 }
 
+static int store_rollout_count(struct store *store, int64_t tenant_id, int64_t *out)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, COUNT);
+    put_int(&query, tenant_id);
+    return query_int(&query, out);
+}
+
 /* Between a rollout's row and whoever asked for it: its counts. */
 struct counting {
     struct store *store;
@@ -193,6 +204,7 @@ void store_rollout_verbs(struct store *verbs)
     verbs->rollout_insert = store_rollout_insert;
     verbs->rollout_by_id = store_rollout_by_id;
     verbs->rollout_terms = store_rollout_terms;
+    verbs->rollout_count = store_rollout_count;
     verbs->rollout_each = store_rollout_each;
     verbs->rollout_move = store_rollout_move;
     verbs->rollout_is_unfinished = store_rollout_is_unfinished;

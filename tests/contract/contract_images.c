@@ -109,6 +109,11 @@ static void a_name_and_version_is_taken_once_a_tenant(void **state)
     digest_of(101, again.digest);
     digest_of(102, again.bundle_digest);
     assert_int_equal(in_transaction(store, store->image_insert(store, &again)), REFUSED_EXISTS);
+    int64_t count = 9;
+    ok(store->image_count(store, b, &count));
+    assert_int_equal(count, 1);
+    ok(store->image_count(store, 99, &count));
+    assert_int_equal(count, 0);
     ok(store->image_each(store, 0, everything, see_image, &all));
     assert_int_equal(all.count, 2);
     assert_int_equal(all.ids[0], first);

@@ -56,6 +56,23 @@ static void a_rollout_comes_back_with_its_counts(void **state)
     assert_int_equal(others.count, 0);
 }
 
+static void counts_a_tenants_rollouts_that_are_not_final(void **state)
+{
+    struct store *store = *state;
+    int64_t first = a_rollout(store, 64), count = 9;
+    struct rollout rollout;
+
+    ok(store->rollout_by_id(store, 0, first, &rollout));
+    int64_t second = add_rollout(store, rollout.tenant_id, rollout.image_id, 64);
+    ok(in_transaction(store, store->rollout_move(store, first, ROLLOUT_RUNNING, ROLLOUT_PAUSED, NOW)));
+    ok(store->rollout_count(store, rollout.tenant_id, &count));
+    assert_int_equal(count, 2);
+    ok(in_transaction(store, store->rollout_move(store, second, ROLLOUT_RUNNING, ROLLOUT_DONE, NOW)));
+    ok(in_transaction(store, store->rollout_move(store, first, ROLLOUT_PAUSED, ROLLOUT_ABORTED, NOW)));
+    ok(store->rollout_count(store, rollout.tenant_id, &count));
+    assert_int_equal(count, 0);
+}
+
 static void a_rollout_moves_only_from_the_state_it_is_in(void **state)
 {
     struct store *store = *state;
@@ -106,6 +123,7 @@ int contract_rollouts(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT_TEST(a_rollout_comes_back_with_its_counts),
+        CONTRACT_TEST(counts_a_tenants_rollouts_that_are_not_final),
         CONTRACT_TEST(a_rollout_moves_only_from_the_state_it_is_in),
         CONTRACT_TEST(a_path_leads_to_its_step_until_it_expires),
     };

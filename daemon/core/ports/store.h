@@ -182,6 +182,7 @@ struct store {
     int (*image_by_id)(struct store *store, int64_t id, struct image *out);
     int (*image_by_name)(struct store *store, int64_t tenant_id, const char *name, const char *version,
                          struct image *out);
+    int (*image_count)(struct store *store, int64_t tenant_id, int64_t *out);
     int (*image_each)(struct store *store, int64_t tenant_id, struct page page, EACH(image));
 
     int (*rollout_insert)(struct store *store, struct rollout *rollout);
@@ -189,6 +190,7 @@ struct store {
                          struct rollout *out); /* with counts */
     /* Without counts, so that it costs the same however many steps there are: it is read with every move of a step. */
     int (*rollout_terms)(struct store *store, int64_t id, struct rollout *out);
+    int (*rollout_count)(struct store *store, int64_t tenant_id, int64_t *out); /* running or paused */
     int (*rollout_each)(struct store *store, int64_t tenant_id, struct page page, EACH(rollout));
     /* Compare-and-set of the state: REFUSED_CONFLICT when it is not from. finished_ms is set when to is final. */
     int (*rollout_move)(struct store *store, int64_t id, enum rollout_state from, enum rollout_state to,

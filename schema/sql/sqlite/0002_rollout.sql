@@ -16,6 +16,8 @@ CREATE TABLE rollout (
 ) STRICT;
 -- For steps_due and step_next_due, which run with every tick and must not read the rollouts of years past.
 CREATE INDEX rollout_running ON rollout(id) WHERE state = 'running';
+-- For rollout_count, asked with every order.
+CREATE INDEX rollout_open ON rollout(tenant_id) WHERE state IN ('running', 'paused');
 
 -- device_id has no foreign key: what was done to a device stays on record after it is gone, under the name it had.
 CREATE TABLE step (

@@ -49,6 +49,28 @@ static void admits_what_a_live_key_of_its_tenant_signed(void **state)
     assert_int_equal(size, pushed.size);
 }
 
+static int full(struct store *store, int64_t tenant_id, int64_t *out)
+{
+    (void)store;
+    (void)tenant_id;
+    *out = IMAGES_PER_TENANT_MAX;
+    return 0;
+}
+
+static void bounds_the_images_of_a_tenant(void **state)
+{
+    struct world *world = *state;
+    struct world_tenant *alice = world_tenant(world, "alice");
+    struct pushed first = bundle(world, alice, "1.0"), more = bundle(world, alice, "1.1");
+    struct image image;
+
+    assert_int_equal(admit(world, alice, &first, &image), 0);
+    world->store->image_count = full;
+    assert_int_equal(admit(world, alice, &more, &image), REFUSED_EXHAUSTED);
+    assert_string_equal(world->why.what, "alice has 4096 images, which is the most");
+    assert_int_equal(admit(world, alice, &first, &image), 0); /* it is there already */
+}
+
 static void takes_the_same_bundle_twice_and_another_under_its_name_not(void **state)
 {
     struct world *world = *state;
@@ -191,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(admits_what_a_live_key_of_its_tenant_signed),
+        IN_WORLD(bounds_the_images_of_a_tenant),
         IN_WORLD(takes_the_same_bundle_twice_and_another_under_its_name_not),
         IN_WORLD(refuses_every_bundle_with_a_bit_changed),
         IN_WORLD(refuses_what_another_tenant_signed),

@@ -217,6 +217,23 @@ static int count_step(void *context, const struct step *step)
     return 0;
 }
 
+static void bounds_the_rollouts_of_a_tenant_that_are_not_done(void **state)
+{
+    struct scene scene = lyon(*state);
+    struct world *world = scene.world;
+    const struct rollout_order again = { .image = "thermo", .version = "1.0", .selector = "site=lyon" };
+    struct rollout last = { 0 };
+
+    world_device(world, "d1", "riot-tinypart", "site=lyon");
+    for (int i = 0; i < ROLLOUTS_PER_TENANT_MAX; i++)
+        last = world_rollout(world, scene.alice, "site=lyon", 0);
+    assert_int_equal(order(world, scene.alice, &again), REFUSED_EXHAUSTED);
+    assert_string_equal(world->why.what, "alice has 256 rollouts that are not done, which is the most");
+    world_rollout(world, scene.bob, "site=lyon", 1); /* another tenant is not held up */
+    assert_int_equal(rollout_abort(&world->core, &scene.alice->caller, last.id, &last, NULL), 0);
+    assert_int_equal(order(world, scene.alice, &again), 0);
+}
+
 static int keep_step(void *context, const struct step *step)
 {
     *(struct step *)context = *step;
@@ -414,6 +431,7 @@ int main(void)
         IN_WORLD(refuses_reporting_devices_without_a_report_key),
         IN_WORLD(keeps_a_slot_for_its_holder_while_its_grant_lasts),
         IN_WORLD(lets_two_tenants_live_side_by_side_on_one_device),
+        IN_WORLD(bounds_the_rollouts_of_a_tenant_that_are_not_done),
         IN_WORLD(shows_a_tenant_no_sequence_number),
         IN_WORLD(shows_and_moves_rollouts_of_the_callers_tenant_only),
         IN_WORLD(begins_nothing_while_paused_and_goes_on_when_resumed),
