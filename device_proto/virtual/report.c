@@ -50,6 +50,10 @@ void report_make(struct device *device, const struct report_order *order)
     fill(&said, &report);
     crypto_key_signer(device->key, &signer);
     int r = suit_report_write_signed(&report, bytes_of_text(device->name), &signer, message, sizeof(message), &size);
+    if (device->asking == ASKING_REPORT) { /* a late answer to the old report must not pass for one to this */
+        exchange_cancel(&device->ask);
+        device->asking = ASKING_NOTHING;
+    }
     report_drop(device);
     if (r == 0)
         device->report.message = malloc(size);

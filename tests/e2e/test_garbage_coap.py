@@ -123,9 +123,9 @@ class TestGarbage(WorldCase):
                 answer = raw.socket.recv(2048)
             except (BlockingIOError, ConnectionError):
                 return
-            kind, code, _, token, _, _ = parse(answer)
+            kind, code, _, _, _, _ = parse(answer)
             self.assertEqual(answer[0] >> 6, 1)
-            self.assertLessEqual(len(token), 8)
+            # libcoap from 4.3.2 on reads RFC 8974's extended tokens: what it was sent with is what it answers with
             if kind in (CON, NON) and code >> 5 == 0:
                 continue  # the daemon asks back: the links of a simple registration
             if code == PONG:

@@ -161,7 +161,8 @@ static void serve(struct fake *fake, int channel, const struct coap_message *mes
     const struct fake_sent *sent = note(fake, channel, message);
     size_t size;
 
-    if (fake->mute || (sent->code == COAP_MSG_GET && fake->serve_blocks == 0))
+    if (fake->mute || (sent->code == COAP_MSG_GET && fake->serve_blocks == 0) ||
+        (sent->code == COAP_MSG_POST && fake->deaf_to_posts))
         return;
     if (sent->code == COAP_MSG_GET && fake->serve_blocks > 0)
         fake->serve_blocks--;

@@ -25,6 +25,7 @@ struct fake_sent {
     uint8_t code;
     uint16_t id;
     size_t token_size;
+    uint8_t token[8];
     char path[64];
     char query[128]; /* joined by & */
     int block;       /* number asked for, -1: no option */
@@ -55,10 +56,11 @@ struct fake {
     struct endpoint client;
     struct fake_object objects[FAKE_OBJECTS_MAX];
     size_t object_count;
-    bool mute;         /* answers nothing */
-    bool only_empty;   /* answers with empty ACKs */
-    int serve_blocks;  /* answers that many GETs, then nothing; -1: all */
-    uint8_t post_code; /* answers to POST /t and /r */
+    bool mute;          /* answers nothing */
+    bool only_empty;    /* answers with empty ACKs */
+    bool deaf_to_posts; /* answers GETs only */
+    int serve_blocks;   /* answers that many GETs, then nothing; -1: all */
+    uint8_t post_code;  /* answers to POST /t and /r */
     uint8_t largest_exponent;
 
     struct fake_sent log[FAKE_LOG_MAX];

@@ -130,6 +130,30 @@ static void a_report_is_repeated_until_the_daemon_takes_it(void **state)
     assert_int_equal(fake_count(fake, "r"), before);
 }
 
+/* The daemon died after it had stored the first report and before it could say so. */
+static void a_late_answer_to_an_older_report_is_none_to_the_newer(void **state)
+{
+    struct fake *fake = *state;
+    struct coap_message_writer writer;
+    uint8_t late[64];
+    size_t size;
+
+    fake_boot(fake, "tinypart", true);
+    fake->deaf_to_posts = true;
+    fake_roll_out(fake, &(struct fake_order){ .sequence = 1, .image = IMAGE(temp_sens) });
+    struct fake_sent first = *fake_last(fake, "r");
+    fake_roll_out(fake, &(struct fake_order){ .sequence = 2, .image = IMAGE(temp_sens) });
+    assert_int_not_equal(fake_last(fake, "r")->id, first.id);
+    coap_message_begin(&writer, late, sizeof(late), COAP_MSG_ACK, COAP_MSG_CHANGED, first.id,
+                       bytes_view(first.token, first.token_size));
+    assert_int_equal(coap_message_finish(&writer, &size), 0);
+    device_receive(&fake->device, FAKE_SERVER, &fake->daemon, bytes_view(late, size), fake->now_ms);
+    assert_int_equal(fake_events(fake, EVENT_REPORT_TAKEN), 0);
+    fake->deaf_to_posts = false;
+    fake_run(fake, 60000);
+    assert_int_equal(fake_events(fake, EVENT_REPORT_TAKEN), 1);
+}
+
 static void a_duplicate_of_a_request_is_answered_and_not_done_again(void **state)
 {
     struct fake *fake = *state;
@@ -609,6 +633,7 @@ int main(void)
         T(two_containers_live_side_by_side),
         T(refuses_and_reports_why),
         T(a_report_is_repeated_until_the_daemon_takes_it),
+        T(a_late_answer_to_an_older_report_is_none_to_the_newer),
         T(a_duplicate_of_a_request_is_answered_and_not_done_again),
         T(a_container_that_faults_says_so),
         T(slots_and_sequence_number_survive_a_power_cut),
