@@ -447,6 +447,8 @@ static void stop(struct daemon *daemon)
     transport_coap_free(daemon->transport);
     sink_http_free(daemon->sink_http);
     sink_file_free(daemon->sink_file);
+    if (daemon->loop != NULL)
+        loop_flush(daemon->loop); /* the sinks' last outcomes, while the rules can still take them */
     if (daemon->core.store != NULL)
         core_stop(&daemon->core);
     api_free(daemon->api);

@@ -73,7 +73,7 @@ static void drain_wakes(void *context, int fd, uint32_t events)
         ;
 }
 
-static void run_calls(struct loop *loop)
+void loop_flush(struct loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
     struct call *calls = loop->calls;
@@ -109,7 +109,7 @@ void loop_free(struct loop *loop)
 {
     if (loop == NULL)
         return;
-    run_calls(loop);
+    loop_flush(loop);
     if (loop->epoll_fd >= 0)
         close(loop->epoll_fd);
     if (loop->wake_fd >= 0)
@@ -294,7 +294,7 @@ int loop_run(struct loop *loop)
             if (watch->ready != NULL)
                 watch->ready(watch->context, events[i].data.fd, events[i].events);
         }
-        run_calls(loop);
+        loop_flush(loop);
         fire_timers(loop);
     }
     return 0;

@@ -11,7 +11,7 @@ typedef void (*loop_fd_ready)(void *context, int fd, uint32_t epoll_events);
 typedef void (*loop_call)(void *context);
 
 int loop_new(struct loop **out);
-/* NULL is fine. Calls still waiting are run first, so that what they carry is not lost. */
+/* NULL is fine. Calls still waiting are run first (loop_flush), so that what they carry is not lost. */
 void loop_free(struct loop *loop);
 
 /* Watches fd for epoll events (EPOLLIN...), level-triggered. At most LOOP_FDS_MAX. */
@@ -29,6 +29,9 @@ void loop_timer_free(struct loop_timer *timer); /* NULL is fine */
 /* From any thread: runs call(context) on the loop's thread. -ENOBUFS when LOOP_CALLS_MAX are waiting. */
 #define LOOP_CALLS_MAX 65536
 int loop_post(struct loop *loop, loop_call call, void *context);
+
+/* Runs, on the loop's thread, the calls that wait at this moment: for an orderly end, when those who post are gone. */
+void loop_flush(struct loop *loop);
 
 /* Called once a turn before sleeping: lets an owner flush what a turn collected. May be NULL. */
 void loop_on_turn(struct loop *loop, loop_call call, void *context);
