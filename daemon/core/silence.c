@@ -139,7 +139,7 @@ static int probe_judge(struct core *core, struct step_case *c, const struct tran
     int32_t value;
 
     if (answered && answer->code / 100 == 2 && container_result_parse(answer->payload, &value) == 0) {
-        snprintf(reason, sizeof(reason), "the container in slot %u answers", c->rollout.slot);
+        snprintf(reason, sizeof(reason), "every byte was fetched, and slot %u answers", c->rollout.slot);
         return step_finish(core, c, STEP_INSTALLED, reason);
     }
     if (asked_ms < PROBE_WINDOW_MS) {

@@ -149,18 +149,24 @@ def read_message(connection, buffered, request):
 class World:
     """A daemon with its people, and the devices that a test starts."""
 
-    def __init__(self, settings=(), keep_plain=True):
+    def __init__(self, settings=(), keep_plain=True, listen=None, inside=(), key=None):
+        """listen: where devices reach the daemon; inside: words before its command line; key: the maintainer's, else a new one."""
         self.number = next(_worlds)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tinypart-e2e-"))
         self.net = f"127.{20 + os.getpid() % 230}.{self.number + os.getpid() // 230 % 20 * 10}"
         self.host = f"{self.net}.1"
+        self.listen, self.inside = listen or f"{self.host}:5683", list(inside)
         self.settings = list(settings)
         self.settings.append("export.own_host=yes")
         if keep_plain:
             self.settings.append("lab.telemetry_plain=yes")
         self.processes, self.daemon, self.proxy = [], None, None
         self.key = self.folder / "maintainer.pem"
-        self.offline("keygen", "--type", "ed25519", "-o", str(self.key))
+        if key is None:
+            self.offline("keygen", "--type", "ed25519", "-o", str(self.key))
+        else:
+            shutil.copy(key, self.key)
+            self.key.chmod(0o600)
         self.public = self.folder / "maintainer.pub.pem"
         subprocess.run(["openssl", "pkey", "-in", self.key, "-pubout", "-out", self.public], check=True)
 
@@ -168,9 +174,9 @@ class World:
 
     def start(self, check=True, under=()):
         """under: a command to run it under, such as strace. Such a daemon may die at any moment, even here."""
-        command = [*under, str(BIN / "tinypartd")]
+        command = [*self.inside, *under, str(BIN / "tinypartd")]
         for setting in [f"daemon.state_folder={self.folder}/state", f"rest.socket={self.folder}/daemon.sock",
-                        f"keys.manifest_key={self.key}", f"coap.listen={self.host}:5683", *self.settings]:
+                        f"keys.manifest_key={self.key}", f"coap.listen={self.listen}", *self.settings]:
             command += ["--set", setting]
         self.log = open(self.folder / "daemon.log", "ab")
         self.daemon = subprocess.Popen(command, stderr=self.log, stdout=self.log, env=ENVIRONMENT)

@@ -93,7 +93,7 @@ static void installs_where_the_container_answers(void **state)
     assert_string_equal(world_asked(world)->address, scene.device.address);
     assert_int_equal(world_asked(world)->size, 0);
     world_answer(world, world_asked(world), 204, "27.18");
-    expect(&scene, STEP_INSTALLED, "the container in slot 0 answers");
+    expect(&scene, STEP_INSTALLED, "every byte was fetched, and slot 0 answers");
     assert_int_equal(world_rollout_now(world, scene.rollout.id).state, ROLLOUT_DONE);
     assert_int_equal(world->store->slot_get(world->store, scene.device.id, 0, &slot), 0);
     assert_string_equal(slot.state, "installed");
@@ -654,7 +654,7 @@ static void does_not_tell_a_tenant_a_fault_from_a_value(void **state)
     fetch_all(&scene);
     world_pass(scene.world, SETTLE_MS);
     world_answer(scene.world, world_asked(scene.world), 204, "-0.01");
-    expect(&scene, STEP_INSTALLED, "the container in slot 0 answers");
+    expect(&scene, STEP_INSTALLED, "every byte was fetched, and slot 0 answers");
 }
 
 static void does_not_take_words_for_a_value(void **state)

@@ -308,6 +308,25 @@ static void the_daemons_own_links_can_be_filtered(void **state)
     close(fd);
 }
 
+/* RIOT's client takes the first link of whatever the first datagram holds, and its whole packet has 128 bytes. */
+static void discovery_is_one_small_datagram_that_begins_with_the_directory(void **state)
+{
+    static const char *const asked[] = { "rt=core.rd", "rt=core.rd*" };
+    struct bench *bench = *state;
+    int fd = client_open(bench);
+
+    for (size_t i = 0; i < 2; i++) {
+        struct coap_message got =
+            ask_simple(bench, fd, COAP_MSG_GET, (uint16_t)(1 + i), ".well-known/core", asked[i], -1, nothing);
+        struct bytes ignored;
+        assert_int_equal(option_uint(&got, COAP_MSG_OPT_CONTENT_FORMAT), COAP_MSG_FORMAT_LINK);
+        assert_false(coap_message_find_option(&got, COAP_MSG_OPT_BLOCK2, &ignored));
+        assert_memory_equal(got.payload.data, "</rd>;", strlen("</rd>;"));
+        assert_true(got.payload.size <= 110);
+    }
+    close(fd);
+}
+
 /* The device's side of a GET from the daemon: reads it, checks it, answers with one block or all. */
 static void answer_core(struct bench *bench, int fd, uint32_t wanted_block, bool in_blocks)
 {
@@ -434,6 +453,7 @@ int main(void)
         T(a_lookups_blocks_stay_small_whatever_is_asked_for),
         T(a_lookups_later_blocks_belong_to_its_first_one),
         T(the_daemons_own_links_can_be_filtered),
+        T(discovery_is_one_small_datagram_that_begins_with_the_directory),
         T(simple_registration_is_answered_first_and_then_reads_the_links),
         T(simple_registration_follows_the_peers_blocks),
         T(simple_registration_cannot_point_the_daemon_elsewhere),
