@@ -1,7 +1,10 @@
 """REST as anyone may speak it: tokens over TCP, roles, malformed requests, every problem in words."""
 import http.client
 import json
+import shutil
 import socket
+import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -159,3 +162,36 @@ class TestGarbage(WorldCase):
         self.assertEqual(len(counts), 80)
 
 
+class TestSocketOfSystemd(unittest.TestCase):
+    """Socket activation, with a shell in systemd's place."""
+
+    def serve_on(self, listening):
+        world = World()
+        self.addCleanup(world.close)
+        self.addCleanup(listening.close)
+        command = ["sh", "-c", f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&{listening.fileno()}', "sh", str(BIN / "tinypartd")]
+        for setting in (f"daemon.state_folder={world.folder}/state", f"keys.manifest_key={world.key}", f"coap.listen={world.host}:5683",
+                        f"rest.socket={world.folder}/not-this.sock"):
+            command += ["--set", setting]
+        daemon = subprocess.Popen(command, pass_fds=(listening.fileno(),), stderr=subprocess.PIPE, text=True)
+        world.processes.append(daemon)
+        self.addCleanup(daemon.stderr.close)
+        return world, daemon
+
+    def test_daemon_answers_on_the_socket_that_it_was_handed(self):
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        folder = tempfile.mkdtemp(prefix="tinypart-e2e-")
+        self.addCleanup(shutil.rmtree, folder)
+        listening.bind(f"{folder}/handed.sock")
+        listening.listen(8)
+        world, _ = self.serve_on(listening)
+        world.ctl("status", socket_path=f"{folder}/handed.sock")
+        self.assertFalse((world.folder / "not-this.sock").exists())
+
+    def test_socket_whose_peers_the_kernel_does_not_know_is_refused(self):
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(8)
+        _, daemon = self.serve_on(listening)
+        self.assertEqual(daemon.wait(30), 1)
+        self.assertIn("one listening Unix stream socket", daemon.stderr.read())
