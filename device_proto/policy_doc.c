@@ -83,7 +83,7 @@ static bool response_is_charged(const struct noise_policy *policy)
     uint64_t part, term, mantissa;
     int exponent = -32; /* the right side is mantissa * 2^exponent */
 
-    if (policy->micro_epsilon >= 23u * MICRO) /* e^23 > 2^32 */
+    if (policy->micro_epsilon >= UINT64_C(23) * MICRO) /* e^23 > 2^32 */
         return true;
     part = policy->micro_epsilon * (one / 32) / MICRO;
     mantissa = one;

@@ -184,7 +184,7 @@ static int clock_at(const char **at, struct tm *out, int64_t *out_ms)
     if (**at == '.') {
         int weight = 100;
         for ((*at)++; isdigit((unsigned char)**at); (*at)++, weight /= 10)
-            *out_ms += (**at - '0') * weight;
+            *out_ms += (int64_t)(**at - '0') * weight;
     }
     out->tm_hour = hour;
     out->tm_min = minute;
@@ -210,7 +210,7 @@ static int zone_at(const char **at, int64_t *out_offset_ms)
     int minute = digits_at(at, 2);
     if (minute < 0 || minute > 59)
         return -EINVAL;
-    *out_offset_ms = (int64_t)sign * (hour * 60 + minute) * 60000;
+    *out_offset_ms = ((int64_t)hour * 60 + minute) * 60000 * sign;
     return 0;
 }
 

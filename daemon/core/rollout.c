@@ -22,7 +22,7 @@
 
 #define CONCURRENCY_DEFAULT 64
 #define ATTEMPTS_DEFAULT    4
-#define DEADLINE_DEFAULT_MS (15 * 60 * 1000)
+#define DEADLINE_DEFAULT_MS (15LL * 60 * 1000)
 
 static const struct {
     const char *name;

@@ -72,6 +72,14 @@ int jsonl_sync_folder(const char *folder)
     return fd < 0 || fsync(fd) != 0 ? -errno : 0;
 }
 
+/* NNNNNN of ".NNNNNN.jsonl", which follows a sink's name; 0 for anything else. */
+static unsigned rotated_number(const char *rest)
+{
+    if (rest[0] != '.' || strspn(rest + 1, "0123456789") != 6 || strcmp(rest + 7, ".jsonl") != 0)
+        return 0;
+    return (unsigned)strtoul(rest + 1, NULL, 10);
+}
+
 /* The highest NNNNNN of <name>.NNNNNN.jsonl; 0 when there is none. */
 static int newest_rotated(const char *folder, const char *name, unsigned *out)
 {
@@ -82,13 +90,8 @@ static int newest_rotated(const char *folder, const char *name, unsigned *out)
     if (entries == NULL)
         return -errno;
     for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-        unsigned number = 0;
-        int end = 0;
-        if (strncmp(entry->d_name, name, length) != 0 ||
-            sscanf(entry->d_name + length, ".%6u.jsonl%n", &number, &end) != 1 ||
-            entry->d_name[length + (size_t)end] != '\0')
-            continue;
-        if (end > 0 && number > *out)
+        unsigned number = strncmp(entry->d_name, name, length) == 0 ? rotated_number(entry->d_name + length) : 0;
+        if (number > *out)
             *out = number;
     }
     closedir(entries);

@@ -83,7 +83,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)list_has_name(text, "temperature");
     (void)list_is_names(text);
     (void)list_is_numbers(text, 7);
-    if (address_is_valid(text))
+    if (address_is_valid(text)) {
+        char host[ADDRESS_SIZE];
+
         expect(strlen(text) < ADDRESS_SIZE);
+        expect(address_host(text, host) == strlen(host));
+    }
     return 0;
 }
