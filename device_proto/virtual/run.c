@@ -222,7 +222,7 @@ void run_free(struct run *run)
 int run_add(struct run *run, const char *name, const struct endpoint *address, struct why *why)
 {
     char text[ENDPOINT_TEXT_SIZE];
-    int server;
+    int server = -1;
 
     if (run->count == run->capacity)
         return -ENOSPC;

@@ -358,7 +358,7 @@ def run(command, stdin=None):
 class Listener:
     """An HTTP server that keeps what it is sent; answers may be set to fail first."""
 
-    def __init__(self, failures=0):
+    def __init__(self, failures=0, port=0):
         self.bodies, self.keys, self.failures = [], [], failures
         owner = self
 
@@ -377,7 +377,7 @@ class Listener:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/in"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
