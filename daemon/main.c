@@ -525,11 +525,27 @@ static const struct option options[] = {
     { NULL, 0, NULL, 0 },
 };
 
-static int refuse_settings(const struct why *why)
+/* Whether standard error is the journal: programs inherit JOURNAL_STREAM even where their output goes elsewhere, so
+ * systemd.exec(5) wants the two compared. */
+static bool logs_to_journal(void)
 {
-    fprintf(stderr, "tinypartd: %s%s%s\n", why->what, why->where[0] != '\0' ? "; at " : "", why->where);
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat status;
+    char own[48];
+
+    if (stream == NULL || fstat(STDERR_FILENO, &status) != 0)
+        return false;
+    snprintf(own, sizeof(own), "%llu:%llu", (unsigned long long)status.st_dev, (unsigned long long)status.st_ino);
+    return strcmp(stream, own) == 0;
+}
+
+static int refuse_settings(const struct why *why, bool journal)
+{
+    const char *level = journal ? "<3>" : ""; /* sd-daemon(3): an error */
+
+    fprintf(stderr, "%stinypartd: %s%s%s\n", level, why->what, why->where[0] != '\0' ? "; at " : "", why->where);
     if (why->todo[0] != '\0')
-        fprintf(stderr, "  %s\n", why->todo);
+        fprintf(stderr, "%s  %s\n", level, why->todo);
     return EXIT_OPTIONS;
 }
 
@@ -570,6 +586,7 @@ int main(int count, char **arguments)
     enum option_code action = 0;
     const char *file = NULL;
     _cleanup_free_ char **sets = calloc((size_t)count, sizeof(*sets));
+    const bool journal = logs_to_journal();
     unsigned set_count = 0;
     struct why why;
 
@@ -593,11 +610,11 @@ int main(int count, char **arguments)
         r = refuse(&why, REFUSED_INVALID, "daemon.log_level", "choose error, warning, info or debug",
                    "there is no log level %.32s", daemon.config.log_level);
     if (r != 0)
-        return refuse_settings(&why);
+        return refuse_settings(&why, journal);
     if (action == OPTION_PRINT)
         return config_print(&daemon.config, stdout), EXIT_SUCCESS;
     if (action == OPTION_CHECK)
         return EXIT_SUCCESS;
-    log_configure(level, getenv("JOURNAL_STREAM") != NULL);
+    log_configure(level, journal);
     return serve(&daemon);
 }
