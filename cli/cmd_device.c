@@ -127,6 +127,14 @@ static int label(struct call *call)
                      call->arguments[0]);
 }
 
+static int move(struct call *call)
+{
+    struct path path = path_of("/v1/devices/%s/address", call->arguments[0]);
+
+    return common_do(call, "POST", &path, json_pack("{s:s}", "address", call->arguments[1]), "device %s is at %s now",
+                     call->arguments[0], call->arguments[1]);
+}
+
 static int delete (struct call *call)
 {
     struct path path = path_of("/v1/devices/%s", call->arguments[0]);
@@ -204,6 +212,9 @@ const struct command device_commands[] = {
     { "device show", "NAME", "Shows a device and its slots.", NULL, "tinypartctl device show thermo-1", show, false },
     { "device label", "NAME LABELS", "Sets labels; a key with a - behind it is taken away.", NULL,
       "tinypartctl device label thermo-1 floor=2,retired-", label, false },
+    { "device move", "NAME ADDRESS",
+      "Says where a device is now; registering alone moves no claimed device to another host.", NULL,
+      "tinypartctl device move thermo-1 coap://[fd00:1::7]", move, false },
     { "device delete", "NAME", "Forgets a device, unless a rollout is under way on it.", NULL,
       "tinypartctl device delete thermo-1", delete, false },
     { "device run", "NAME SLOT", "Asks the container in a slot right now, and prints its raw answer.", NULL,

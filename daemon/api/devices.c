@@ -25,6 +25,8 @@ FORM(device_create_form, struct device_body,
 FORM(device_claim_form, struct device_body, DEVICE_FIELDS);
 FORM(device_label_form, struct device_body,
      { "labels", FIELD_TEXT, true, offsetof(struct device_body, labels), 1, 2048 });
+FORM(device_move_form, struct device_body,
+     { "address", FIELD_TEXT, true, offsetof(struct device_body, address), 1, ADDRESS_SIZE - 1 });
 
 static const char *state_name(enum device_state state)
 {
@@ -182,5 +184,14 @@ int devices_label(struct request *request, struct why *why)
     struct device device;
 
     int r = device_label(request->core, &request->caller, request->path[0], body->labels, &device, why);
+    return r != 0 ? r : reply_device(request, 200, &device, why);
+}
+
+int devices_move(struct request *request, struct why *why)
+{
+    const struct device_body *body = request->body.order;
+    struct device device;
+
+    int r = device_move(request->core, &request->caller, request->path[0], body->address, &device, why);
     return r != 0 ? r : reply_device(request, 200, &device, why);
 }

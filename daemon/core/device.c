@@ -28,6 +28,14 @@ static int find(struct core *core, const char *name, struct device *out, struct 
     return r == REFUSED_UNKNOWN ? unknown_device(name, why) : r;
 }
 
+static int take_address(const char *address, struct device *device, struct why *why)
+{
+    if (!address_is_valid(address))
+        return refuse(why, REFUSED_INVALID, "address", "example: coap://[fd00:1::2]:5683",
+                      "this is no address of a device");
+    return text_copy(device->address, sizeof(device->address), address);
+}
+
 /* What create and claim share: profile, address, class, labels and report key out of the order. */
 static int device_fill(struct core *core, const struct device_order *order, struct device *device, struct why *why)
 {
@@ -41,10 +49,9 @@ static int device_fill(struct core *core, const struct device_order *order, stru
         return r;
     text_copy(device->profile, sizeof(device->profile), profile.name);
     if (order->address != NULL && order->address[0] != '\0') {
-        if (!address_is_valid(order->address))
-            return refuse(why, REFUSED_INVALID, "address", "example: coap://[fd00:1::2]:5683",
-                          "this is no address of a device");
-        text_copy(device->address, sizeof(device->address), order->address);
+        r = take_address(order->address, device, why);
+        if (r != 0)
+            return r;
     }
     if (order->class_name != NULL && text_copy(device->class_name, sizeof(device->class_name), order->class_name) != 0)
         return refuse(why, REFUSED_INVALID, "class", NULL, "a class has at most %d characters", NAME_SIZE - 1);
@@ -354,6 +361,18 @@ static int label_change(struct device *device, const struct label *change, struc
     return 0;
 }
 
+static int save_change(struct core *core, const struct caller *caller, const char *action, const struct device *device)
+{
+    int r = core->store->begin(core->store);
+
+    if (r != 0)
+        return r;
+    r = core->store->device_update(core->store, device);
+    if (r == 0)
+        r = audit_device(core, caller, action, device);
+    return transaction_end(core, r);
+}
+
 int device_label(struct core *core, const struct caller *caller, const char *name, const char *labels,
                  struct device *out, struct why *why)
 {
@@ -370,15 +389,25 @@ int device_label(struct core *core, const struct caller *caller, const char *nam
     r = find(core, name, &device, why);
     for (size_t i = 0; r == 0 && i < count; i++)
         r = label_change(&device, &changes[i], why);
-    if (r != 0)
-        return r;
-    r = core->store->begin(core->store);
-    if (r != 0)
-        return r;
-    r = core->store->device_update(core->store, &device);
     if (r == 0)
-        r = audit_device(core, caller, "device.label", &device);
-    r = transaction_end(core, r);
+        r = save_change(core, caller, "device.label", &device);
+    if (r == 0)
+        *out = device;
+    return r;
+}
+
+int device_move(struct core *core, const struct caller *caller, const char *name, const char *address,
+                struct device *out, struct why *why)
+{
+    struct device device;
+
+    int r = access_check(caller, CAN_MANAGE_DEVICES, why);
+    if (r == 0)
+        r = find(core, name, &device, why);
+    if (r == 0)
+        r = take_address(address, &device, why);
+    if (r == 0)
+        r = save_change(core, caller, "device.move", &device);
     if (r == 0)
         *out = device;
     return r;

@@ -68,6 +68,9 @@ int device_slots(struct core *core, const struct caller *caller, const char *nam
                  int (*each)(void *context, const struct slot *slot), void *context, struct why *why);
 int device_label(struct core *core, const struct caller *caller, const char *name, const char *labels,
                  struct device *out, struct why *why);
+/* The owner's word on where a device is now: registrations alone do not take a claimed one to another host. */
+int device_move(struct core *core, const struct caller *caller, const char *name, const char *address,
+                struct device *out, struct why *why);
 /* Refused (CONFLICT) while a step is under way on it. Charges stay: the ledger forgets nobody. */
 int device_delete(struct core *core, const struct caller *caller, const char *name, struct why *why);
 

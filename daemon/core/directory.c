@@ -149,7 +149,7 @@ static int move_check(const struct core *core, const struct device *device, cons
     if (device->state == DEVICE_UNCLAIMED || device->address[0] == '\0' || core->settings.follow_moves ||
         is_same_host(device->address, base))
         return 0;
-    return refuse(why, REFUSED_FORBIDDEN, "base", "while devices move, set coap.follow_moves",
+    return refuse(why, REFUSED_FORBIDDEN, "base", "its owner can move it: tinypartctl device move",
                   "device %s is claimed at another address", device->name);
 }
 

@@ -121,6 +121,9 @@ static void keeps_devices(void **state)
     assert_string_equal(text_of(json_object_get(device, "labels"), "floor"), "2");
     expect_refusal(rest, 400, "invalid", "POST", "/v1/devices/thermo-1/labels", "{\"labels\":\"=\"}");
     expect_refusal(rest, 404, "unknown", "POST", "/v1/devices/none/labels", "{\"labels\":\"a=b\"}");
+    device = expect(rest, 200, "POST", "/v1/devices/thermo-1/address", "{\"address\":\"coap://[fd00:1::7]:5683\"}");
+    assert_string_equal(text_of(device, "address"), "coap://[fd00:1::7]:5683");
+    expect_refusal(rest, 400, "invalid", "POST", "/v1/devices/thermo-1/address", "{\"address\":\"nowhere\"}");
     expect_refusal(rest, 409, "conflict", "POST", "/v1/devices/thermo-1/claim", "{\"profile\":\"tinypart\"}");
     expect_refusal(rest, 404, "unknown", "POST", "/v1/devices/none/claim", "{\"profile\":\"tinypart\"}");
 

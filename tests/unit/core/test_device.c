@@ -224,6 +224,23 @@ static void shows_a_tenant_only_its_own_slots(void **state)
     assert_int_equal(seen, 2);
 }
 
+static void the_owner_says_where_a_device_is_now(void **state)
+{
+    struct world *world = *state;
+    struct device device;
+
+    world_device(world, "d1", "tinypart", "");
+    assert_int_equal(device_move(&world->core, &world->owner, "d1", "coap://[fd00:1::7]:5683", &device, NULL), 0);
+    assert_string_equal(device.address, "coap://[fd00:1::7]:5683");
+    assert_int_equal(device_get(&world->core, &world->owner, "d1", &device, NULL), 0);
+    assert_string_equal(device.address, "coap://[fd00:1::7]:5683");
+    assert_int_equal(device_move(&world->core, &world->owner, "d1", "http://x", &device, NULL), REFUSED_INVALID);
+    assert_int_equal(device_move(&world->core, &world->owner, "d9", "coap://127.0.0.1", &device, NULL),
+                     REFUSED_UNKNOWN);
+    assert_int_equal(device_move(&world->core, &world->auditor, "d1", "coap://127.0.0.1", &device, NULL),
+                     REFUSED_FORBIDDEN);
+}
+
 static void changes_and_removes_labels(void **state)
 {
     struct world *world = *state;
@@ -496,6 +513,7 @@ static void bounds_the_requests_under_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_WORLD(the_owner_says_where_a_device_is_now),
         IN_WORLD(refuses_orders_that_are_out_of_form),
         IN_WORLD(creates_each_name_once),
         IN_WORLD(lists_by_selector_and_page),
