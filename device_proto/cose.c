@@ -236,7 +236,12 @@ int cose_sign1_write(const struct cose_order *order, const struct proto_signer *
 
 enum cose_algorithm cose_algorithm_of(enum key_type type)
 {
-    return type == KEY_P256 ? COSE_ESP256 : COSE_ED25519;
+    static const enum cose_algorithm algorithms[] = {
+        [KEY_ED25519] = COSE_ED25519,     [KEY_P256] = COSE_ESP256,         [KEY_HSS_LMS] = COSE_HSS_LMS,
+        [KEY_ML_DSA_44] = COSE_ML_DSA_44, [KEY_ML_DSA_65] = COSE_ML_DSA_65, [KEY_ML_DSA_87] = COSE_ML_DSA_87,
+    };
+
+    return algorithms[type];
 }
 
 bool cose_algorithm_fits(int64_t algorithm, enum key_type type)
@@ -246,6 +251,11 @@ bool cose_algorithm_fits(int64_t algorithm, enum key_type type)
         return algorithm == COSE_EDDSA || algorithm == COSE_ED25519;
     case KEY_P256:
         return algorithm == COSE_ES256 || algorithm == COSE_ESP256;
+    case KEY_HSS_LMS:
+    case KEY_ML_DSA_44:
+    case KEY_ML_DSA_65:
+    case KEY_ML_DSA_87:
+        break; /* known by number, not checked here */
     }
     return false;
 }

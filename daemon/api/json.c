@@ -86,6 +86,14 @@ const char *key_type_name(enum key_type type)
         return "ed25519";
     case KEY_P256:
         return "p256";
+    case KEY_HSS_LMS:
+        return "hss-lms";
+    case KEY_ML_DSA_44:
+        return "ml-dsa-44";
+    case KEY_ML_DSA_65:
+        return "ml-dsa-65";
+    case KEY_ML_DSA_87:
+        return "ml-dsa-87";
     }
     return "unknown";
 }

@@ -10,8 +10,8 @@
 
 enum {
     LISTENERS_MAX = 3,
-    RUNS_MAX = 64, /* requests that wait for a device at once */
-    PEM_SIZE = 256,
+    RUNS_MAX = 64,   /* requests that wait for a device at once */
+    PEM_SIZE = 4096, /* any public key of enum key_type */
 };
 
 /* One listening socket is one microhttpd daemon, so that a request knows where it came in. */

@@ -98,7 +98,7 @@ static int verify(void *unused, const struct public_key *key, struct bytes messa
     uint8_t *der = NULL;
     size_t der_size = 0;
 
-    if (signature.size != SIGNATURE_SIZE_MAX)
+    if (signature.size != RAW_SIGNATURE_SIZE)
         return 1;
     EVP_PKEY *pkey = public_pkey(key);
     if (pkey == NULL) {

@@ -31,7 +31,7 @@ void crypto_key_signer(const struct crypto_key *key, struct proto_signer *out); 
 
 /* SubjectPublicKeyInfo PEM. REFUSED_INVALID when it is no Ed25519 or P-256 public key. */
 int crypto_public_read_pem(struct bytes pem, struct public_key *out, struct why *why);
-#define PUBLIC_PEM_SIZE 256
+#define PUBLIC_PEM_SIZE 4096
 int crypto_public_write_pem(const struct public_key *key, char out_pem[PUBLIC_PEM_SIZE]);
 
 #endif

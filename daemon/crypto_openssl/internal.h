@@ -7,6 +7,8 @@
 
 #include "daemon/crypto_openssl/crypto_openssl.h"
 
+#define RAW_SIGNATURE_SIZE 64u /* of Ed25519, and of ECDSA P-256 as r || s */
+
 /* Empties OpenSSL's error queue and gives the one fault that its failures become. */
 int openssl_fault(void);
 /* An ECDSA signature from DER to r || s. */

@@ -70,6 +70,8 @@ void crypto_key_free(struct crypto_key *key)
 
 int crypto_key_generate(enum key_type type, struct crypto_key **out)
 {
+    if (type != KEY_ED25519 && type != KEY_P256)
+        return REFUSED_INVALID;
     EVP_PKEY *pkey =
         type == KEY_ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") : EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 
@@ -185,7 +187,7 @@ static int sign(void *context, struct bytes message, uint8_t *out, size_t capaci
     uint8_t signature[128];
     size_t size = sizeof(signature);
 
-    if (capacity < SIGNATURE_SIZE_MAX)
+    if (capacity < RAW_SIGNATURE_SIZE)
         return -ENOBUFS;
     EVP_MD_CTX *evp = EVP_MD_CTX_new();
     int r = evp != NULL && EVP_DigestSignInit(evp, NULL, hash, NULL, key->pkey) == 1 &&
@@ -196,9 +198,9 @@ static int sign(void *context, struct bytes message, uint8_t *out, size_t capaci
     if (r == 0 && key->public.type == KEY_P256)
         r = openssl_raw_of_der(signature, size, out);
     else if (r == 0)
-        memcpy(out, signature, SIGNATURE_SIZE_MAX);
+        memcpy(out, signature, RAW_SIGNATURE_SIZE);
     if (r == 0)
-        *out_size = SIGNATURE_SIZE_MAX;
+        *out_size = RAW_SIGNATURE_SIZE;
     return r;
 }
 
@@ -248,8 +250,10 @@ int crypto_public_write_pem(const struct public_key *key, char out_pem[PUBLIC_PE
     const uint8_t *head = key->type == KEY_ED25519 ? ed25519_head : p256_head;
     size_t head_size = key->type == KEY_ED25519 ? sizeof(ed25519_head) : sizeof(p256_head);
     uint8_t der[sizeof(p256_head) + PUBLIC_KEY_SIZE_MAX];
-    char body[192];
+    char body[PUBLIC_PEM_SIZE - 64];
 
+    if (key->type != KEY_ED25519 && key->type != KEY_P256)
+        return -EINVAL;
     memcpy(der, head, head_size);
     memcpy(der + head_size, key->raw, key->size);
     int r = base64_lines(der, (int)(head_size + key->size), body);
