@@ -9,7 +9,7 @@
 #include "daemon/base/text.h"
 #include "daemon/crypto_openssl/crypto_openssl.h"
 #include "device_proto/cbor.h"
-#include "device_proto/suit.h"
+#include "device_proto/suit_author.h"
 
 enum { IMAGE_MAX = 16 << 20, ENVELOPE_MAX = 1 << 20, PEM_MAX = 16384, DIAGNOSIS_MAX = 1 << 20 };
 

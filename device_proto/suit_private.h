@@ -3,7 +3,7 @@
 #define TINYPART_DEVICE_PROTO_SUIT_PRIVATE_H
 
 #include "device_proto/cbor.h"
-#include "device_proto/suit.h"
+#include "device_proto/suit_author.h"
 
 /* What SUIT documents are read with: their writers are held to deterministic encoding. Order is checked where read. */
 #define SUIT_RULES (CBOR_SHORTEST | CBOR_DEFINITE)

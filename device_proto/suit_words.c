@@ -1,5 +1,5 @@
 /* suit_words.c - identifiers, and refusals in words and numbers. */
-#include "device_proto/suit.h"
+#include "device_proto/suit_author.h"
 
 #define NAME_SIZE_MAX 255u
 

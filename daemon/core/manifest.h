@@ -4,7 +4,7 @@
 
 #include "daemon/core/image.h"
 #include "daemon/core/step.h"
-#include "device_proto/suit.h"
+#include "device_proto/suit_author.h"
 
 #define TRIGGER_SIZE (ADDRESS_SIZE + PATH_SIZE + 1)
 

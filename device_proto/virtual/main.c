@@ -11,6 +11,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
+#include "device_proto/suit_author.h"
 #include "device_proto/virtual/options.h"
 #include "device_proto/virtual/run.h"
 #include "device_proto/virtual/state.h"

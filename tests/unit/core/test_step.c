@@ -8,7 +8,7 @@
 #include "daemon/core/audit.h"
 #include "daemon/core/directory.h"
 #include "daemon/core/step.h"
-#include "device_proto/suit.h"
+#include "device_proto/suit_author.h"
 
 #define EXEC_GIVE_UP     45000
 #define MAINLINE_GIVE_UP 93000

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "device_proto/cbor.h"
-#include "device_proto/suit.h"
+#include "device_proto/suit_author.h"
 #include "tests/unit/device_proto/fixture.h"
 #include "tests/unit/device_proto/keys.h"
 

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/text.h"
+#include "device_proto/suit_author.h"
 
 /* Reads a temperature sensor; 27.18 when there is none. */
 const uint8_t temp_sens[178] = {
