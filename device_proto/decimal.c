@@ -1,8 +1,6 @@
-/* decimal.c - exact decimal numbers. The only wide arithmetic is in 128-bit integers, and in a small fixed array of
- * limbs where a binary float is written out in full before it is rounded once. */
+/* decimal.c - exact decimal numbers. What does not fit 64 bits is kept in a small fixed array of limbs (32-bit targets
+ * have no 128-bit integers), written out in full and rounded once. */
 #include "device_proto/decimal.h"
-
-typedef unsigned __int128 u128;
 
 #define DIGITS_KEPT_EXACTLY 15u
 /* A float of value m / 2^f has the decimal digits of m x 5^f: m < 2^53, f <= 256 need 53 + 595 bits. */
@@ -15,11 +13,11 @@ static uint64_t magnitude_of(int64_t value)
 }
 
 /* sign and magnitude back to an integer; false where it does not fit. */
-static bool with_sign(u128 magnitude, bool negative, int64_t *out)
+static bool with_sign(uint64_t magnitude, bool negative, int64_t *out)
 {
-    if (magnitude > (u128)INT64_MAX + (negative ? 1u : 0u))
+    if (magnitude > (uint64_t)INT64_MAX + (negative ? 1u : 0u))
         return false;
-    *out = negative ? (int64_t)(0 - (uint64_t)magnitude) : (int64_t)magnitude;
+    *out = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
     return true;
 }
 
@@ -232,30 +230,34 @@ static bool limbs_have_more_digits(const struct limbs *limbs, unsigned digits)
     return !limbs_fit_64(limbs) || limbs_low(limbs) >= power_of_ten(digits);
 }
 
-/* Drops decimal digits until at most that many are left, and rounds half to even once. The number of digits dropped. */
-static int32_t limbs_round(struct limbs *limbs, unsigned digits, uint64_t *out)
-{
-    uint32_t last = 0;
-    bool below = false; /* something but zeros was dropped below the last dropped digit */
-    int32_t dropped = 0;
+/* Decimal digits dropped from the end, and what they decide. */
+struct dropped {
+    int32_t count;
+    uint32_t last;
+    bool below; /* something but zeros was dropped below the last one */
+};
 
-    while (limbs_have_more_digits(limbs, digits)) {
-        below = below || last != 0;
-        last = limbs_divide(limbs, 10);
-        dropped++;
-    }
-    *out = limbs_low(limbs);
-    if (last > 5 || (last == 5 && (below || (*out & 1) != 0)))
-        (*out)++;
-    return dropped;
+static void limbs_drop(struct limbs *limbs, struct dropped *dropped)
+{
+    dropped->below = dropped->below || dropped->last != 0;
+    dropped->last = limbs_divide(limbs, 10);
+    dropped->count++;
+}
+
+/* What is left, rounded half to even. Below 2^64 - 1 when what is left fits 63 bits. */
+static uint64_t limbs_rounded(const struct limbs *limbs, const struct dropped *dropped)
+{
+    uint64_t low = limbs_low(limbs);
+    bool up = dropped->last > 5 || (dropped->last == 5 && (dropped->below || (low & 1) != 0));
+
+    return up && low < UINT64_MAX ? low + 1 : low;
 }
 
 /* m / 2^f with m odd, f > 0. */
 static int decimal_of_fraction(uint64_t m, int32_t f, bool negative, unsigned faithful_digits, struct decimal *out)
 {
     struct limbs limbs = { { (uint32_t)m, (uint32_t)(m >> 32) } };
-    int32_t exponent = -f;
-    uint64_t digits;
+    struct dropped dropped = { 0, 0, false };
     int64_t mantissa;
 
     if (f > FRACTION_BITS_MAX)
@@ -263,12 +265,11 @@ static int decimal_of_fraction(uint64_t m, int32_t f, bool negative, unsigned fa
     for (int32_t i = 0; i < f; i++)
         limbs_multiply(&limbs, 5);
     if (limbs_have_more_digits(&limbs, DIGITS_KEPT_EXACTLY))
-        exponent += limbs_round(&limbs, faithful_digits, &digits);
-    else
-        digits = limbs_low(&limbs);
-    if (!with_sign(digits, negative, &mantissa))
+        while (limbs_have_more_digits(&limbs, faithful_digits))
+            limbs_drop(&limbs, &dropped);
+    if (!with_sign(limbs_rounded(&limbs, &dropped), negative, &mantissa))
         return DECIMAL_RANGE;
-    return decimal_make(mantissa, exponent, out);
+    return decimal_make(mantissa, dropped.count - f, out);
 }
 
 /* The three formats: bits of the stored mantissa, bits of the exponent, decimal digits that survive a round trip. */
@@ -316,7 +317,7 @@ int decimal_from_float(uint64_t bits, unsigned width, struct decimal *out)
         e++;
     if (e < 0)
         return decimal_of_fraction(m, -e, negative, format->faithful_digits, out);
-    if (e > 63 || !with_sign((u128)m << e, negative, &mantissa))
+    if (e > 63 || m > UINT64_MAX >> e || !with_sign(m << e, negative, &mantissa))
         return DECIMAL_RANGE;
     return decimal_make(mantissa, 0, out);
 }
@@ -348,26 +349,22 @@ int decimal_add(struct decimal a, struct decimal b, struct decimal *out)
 
 int decimal_scale(struct decimal value, int64_t scale, int64_t *out)
 {
-    u128 product, divisor = 1, quotient, rest;
+    uint64_t magnitude = magnitude_of(value.mantissa);
+    struct limbs product = { { (uint32_t)magnitude, (uint32_t)(magnitude >> 32) } };
+    struct dropped dropped = { 0, 0, false };
     int32_t exponent = value.exponent10;
 
     if (scale < 1 || scale > 1000000000)
         return DECIMAL_RANGE;
-    product = (u128)magnitude_of(value.mantissa) * (u128)scale; /* < 2^94 */
-    for (; exponent > 0 && product != 0; exponent--) {
-        product *= 10;
-        if (product > (u128)INT64_MAX + 1)
+    limbs_multiply(&product, (uint32_t)scale); /* < 2^94 */
+    for (; exponent > 0 && magnitude != 0; exponent--) {
+        limbs_multiply(&product, 10);
+        if (!limbs_fit_64(&product))
             return DECIMAL_RANGE;
     }
-    if (exponent < -30) { /* product < 10^29: nearer to 0 than to anything else */
-        *out = 0;
-        return 0;
-    }
     for (; exponent < 0; exponent++)
-        divisor *= 10;
-    quotient = product / divisor;
-    rest = product % divisor;
-    if (rest * 2 > divisor || (rest * 2 == divisor && (quotient & 1) != 0))
-        quotient++;
-    return with_sign(quotient, value.mantissa < 0, out) ? 0 : DECIMAL_RANGE;
+        limbs_drop(&product, &dropped);
+    if (!limbs_fit_64(&product) || !with_sign(limbs_rounded(&product, &dropped), value.mantissa < 0, out))
+        return DECIMAL_RANGE;
+    return 0;
 }
