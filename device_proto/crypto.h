@@ -57,6 +57,11 @@ struct public_key {
     uint8_t raw[PUBLIC_KEY_SIZE_MAX];
 };
 
+/* SHA-256 in parts: room for the state of whichever library hashes, on the caller's stack. */
+struct sha256_stream {
+    uint64_t state[16];
+};
+
 /* What a holder of no private key needs. Every callback returns 0, or a negative fault that is passed up unchanged;
  * verify returns 1 for a signature that does not hold. Those from sha1 on may be NULL where nothing asks for them:
  * what would need one is then refused as unsupported. */
@@ -81,6 +86,11 @@ struct proto_crypto {
      * secret with peer, and forgets the private half. 1: peer is no point of the curve. */
     int (*ecdh_ephemeral)(void *context, const struct public_key *peer, uint8_t out_ephemeral[P256_RAW_SIZE],
                           uint8_t out_secret[SECRET_SIZE]);
+    /* SHA-256 of what does not lie in one place: begin, update any number of times, finish. May be NULL where no
+     * HSS-LMS signature is checked. A stream may be dropped at any time: nothing is to be freed. */
+    int (*sha256_begin)(void *context, struct sha256_stream *stream);
+    int (*sha256_update)(void *context, struct sha256_stream *stream, struct bytes part);
+    int (*sha256_finish)(void *context, struct sha256_stream *stream, uint8_t out_digest[DIGEST_SIZE]);
 };
 
 /* A private key, wherever it lives: in a file, in an HSM, or offline. */
@@ -88,6 +98,8 @@ struct proto_signer {
     void *context;
     struct public_key key;
     int (*sign)(void *context, struct bytes message, uint8_t *out, size_t capacity, size_t *out_size);
+    /* How many signatures the key can still make; NULL: as many as are asked for. */
+    uint64_t (*left)(void *context);
 };
 
 /* A private P-256 key for agreement, wherever it lives. 1: peer (0x04 || x || y) is no point of the curve. */

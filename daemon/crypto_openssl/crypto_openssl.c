@@ -21,12 +21,6 @@ static int digest_with(const EVP_MD *algorithm, struct bytes data, uint8_t *out)
     return EVP_Digest(data.data, data.size, out, NULL, algorithm, NULL) == 1 ? 0 : openssl_fault();
 }
 
-static int sha256(void *context, struct bytes data, uint8_t out[DIGEST_SIZE])
-{
-    (void)context;
-    return digest_with(EVP_sha256(), data, out);
-}
-
 static int sha1(void *context, struct bytes data, uint8_t out[SHA1_SIZE])
 {
     (void)context;
@@ -126,7 +120,12 @@ static int verify(void *unused, const struct public_key *key, struct bytes messa
 
 void crypto_openssl_proto(struct proto_crypto *out)
 {
-    *out = (struct proto_crypto){ .sha256 = sha256, .sha1 = sha1, .verify = verify };
+    *out = (struct proto_crypto){ .sha256 = openssl_sha256,
+                                  .sha1 = sha1,
+                                  .verify = verify,
+                                  .sha256_begin = openssl_sha256_begin,
+                                  .sha256_update = openssl_sha256_update,
+                                  .sha256_finish = openssl_sha256_finish };
 }
 
 static int fill(void *context, uint8_t *out, size_t size)
