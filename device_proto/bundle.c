@@ -141,12 +141,11 @@ static struct suit_component component_of(const struct bundle *bundle)
     return component;
 }
 
-/* The text member as a byte string with its head. */
+/* The text member, without a byte string head. */
 static size_t write_text(const struct bundle *bundle, uint8_t out[TEXT_ENCODED_MAX])
 {
     struct cbor_writer writer = cbor_writer_on(out, TEXT_ENCODED_MAX);
     struct suit_component component = component_of(bundle);
-    size_t begin = cbor_wrap_begin(&writer);
 
     cbor_write_map(&writer, 1);
     cbor_write_text_of(&writer, LANGUAGE);
@@ -161,12 +160,11 @@ static size_t write_text(const struct bundle *bundle, uint8_t out[TEXT_ENCODED_M
         cbor_write_int(&writer, TEXT_SENSOR);
         cbor_write_text(&writer, bundle->sensor);
     }
-    cbor_wrap_end(&writer, begin);
     return writer.size; /* the grammar of words keeps it below TEXT_ENCODED_MAX */
 }
 
-static int write_manifest(const struct bundle *bundle, const uint8_t text_digest[DIGEST_SIZE],
-                          const struct proto_crypto *crypto, uint8_t out[SUIT_MANIFEST_ENCODED_MAX], size_t *out_size)
+static int write_manifest(const struct bundle *bundle, struct bytes text, const struct proto_crypto *crypto,
+                          uint8_t out[SUIT_MANIFEST_ENCODED_MAX], size_t *out_size)
 {
     struct suit_order order;
     int r;
@@ -182,48 +180,39 @@ static int write_manifest(const struct bundle *bundle, const uint8_t text_digest
     r = crypto->sha256(crypto->context, bundle->container, order.digest);
     if (r != 0)
         return r;
-    return of_suit(suit_write_manifest(&order, text_digest, out, SUIT_MANIFEST_ENCODED_MAX, out_size));
+    return of_suit(suit_order_encode(&order, text, crypto, out, SUIT_MANIFEST_ENCODED_MAX, out_size));
 }
 
 /* Signs the manifest and puts the envelope together. */
 static int write_envelope(const struct bundle *bundle, struct bytes manifest, struct bytes text,
-                          const struct proto_crypto *crypto, const struct proto_signer *signer,
-                          struct cbor_writer *writer)
+                          const struct proto_crypto *crypto, const struct proto_signer *signer, uint8_t *out,
+                          size_t capacity, size_t *out_size)
 {
-    uint8_t signature[SIGNATURE_SIZE_MAX];
-    size_t signature_size;
+    struct suit_integrated payload = { bytes_of_text(PAYLOAD_NAME), bundle->container };
+    struct suit_draft draft = { .dialect = SUIT_37, .integrated = &payload, .integrated_count = 1 };
+    uint8_t block[COSE_SIGN1_OVERHEAD + SIGNATURE_SIZE_MAX];
     struct suit_seal seal;
+    struct bytes view;
     int r;
 
-    r = suit_seal_make(SUIT_37, cose_algorithm_of(signer->key.type), manifest, crypto, &seal);
+    draft.members[SUIT_PART_TEXT].content = text;
+    draft.members[SUIT_PART_TEXT].keep = SUIT_SEVERABLE;
+    r = suit_seal_make(SUIT_37, manifest, crypto, &seal);
+    if (r == 0)
+        r = suit_seal_sign(&seal, cose_algorithm_of(signer->key.type), signer, block, sizeof block, &view.size);
     if (r != 0)
         return r;
-    r = suit_seal_sign(&seal, signer, signature, &signature_size);
-    if (r != 0)
-        return of_suit(r);
-    cbor_write_tag(writer, TAG_ENVELOPE);
-    cbor_write_map(writer, 4);
-    cbor_write_uint(writer, ENVELOPE_AUTH);
-    r = suit_seal_write(&seal, bytes_view(signature, signature_size), writer);
-    if (r != 0)
-        return of_suit(r);
-    cbor_write_uint(writer, ENVELOPE_MANIFEST);
-    cbor_write_raw(writer, manifest);
-    cbor_write_uint(writer, SUIT_SECTION_TEXT);
-    cbor_write_raw(writer, text);
-    cbor_write_text_of(writer, PAYLOAD_NAME);
-    cbor_write_bytes(writer, bundle->container);
-    return 0;
+    view.data = block;
+    return suit_draft_write(&draft, manifest, &seal, &view, 1, out, capacity, out_size);
 }
 
 int bundle_write(const struct bundle *bundle, const struct proto_crypto *crypto, const struct proto_signer *signer,
                  uint8_t *out, size_t capacity, size_t *out_size)
 {
-    struct cbor_writer writer = cbor_writer_on(out, capacity);
     uint8_t manifest[SUIT_MANIFEST_ENCODED_MAX];
-    uint8_t text[TEXT_ENCODED_MAX];
-    uint8_t text_digest[DIGEST_SIZE];
-    size_t manifest_size, text_size;
+    uint8_t text_room[TEXT_ENCODED_MAX];
+    struct bytes text = { .data = text_room };
+    size_t size;
     int r;
 
     r = check_words(bundle);
@@ -233,18 +222,11 @@ int bundle_write(const struct bundle *bundle, const struct proto_crypto *crypto,
         return BUNDLE_UNSUPPORTED;
     if (bundle->container.size == 0 || bundle->container.size > BUNDLE_CONTAINER_MAX)
         return BUNDLE_NO_ROOM;
-    text_size = write_text(bundle, text);
-    r = crypto->sha256(crypto->context, bytes_view(text, text_size), text_digest);
+    text.size = write_text(bundle, text_room);
+    r = write_manifest(bundle, text, crypto, manifest, &size);
     if (r != 0)
         return r;
-    r = write_manifest(bundle, text_digest, crypto, manifest, &manifest_size);
-    if (r != 0)
-        return r;
-    r = write_envelope(bundle, bytes_view(manifest, manifest_size), bytes_view(text, text_size), crypto, signer,
-                       &writer);
-    if (r != 0)
-        return r;
-    return cbor_writer_finish(&writer, out_size) == 0 ? 0 : BUNDLE_NO_ROOM;
+    return of_suit(write_envelope(bundle, bytes_view(manifest, size), text, crypto, signer, out, capacity, out_size));
 }
 
 /* ---- reading ---- */

@@ -68,29 +68,22 @@ int suit_read_component(struct cbor_reader *reader, struct suit_component *out);
 /* SUIT_37's digest of an envelope member or a manifest: over the byte string with its head. */
 int suit_digest_matches(const struct proto_crypto *crypto, struct bytes encoded, const uint8_t digest[DIGEST_SIZE]);
 
-/* ---- the parts of an author that bundles share ---- */
+/* ---- the parts of an author that its files, and bundles, share ---- */
 
-#define SUIT_MANIFEST_ENCODED_MAX 1152u
+#define SUIT_MANIFEST_ENCODED_MAX 1152u /* of an order, with a text of a bundle's size */
 
-/* The manifest as a byte string with its head. text_digest: of a severed text member (SUIT_37), or NULL. */
-int suit_write_manifest(const struct suit_order *order, const uint8_t *text_digest, uint8_t *out, size_t capacity,
-                        size_t *out_size);
+/* 0 for up to SUIT_URI_SIZE_MAX printable characters without a blank. */
+int suit_check_uri(struct bytes uri);
 
-/* What is in the authentication wrapper and what signs it. */
-struct suit_seal {
-    enum suit_dialect dialect;
-    enum cose_algorithm algorithm;
-    uint8_t digest[DIGEST_ENCODED_SIZE]; /* the encoded SUIT_Digest of the manifest */
-};
-
-/* manifest is the byte string with its head. */
-int suit_seal_make(enum suit_dialect dialect, enum cose_algorithm algorithm, struct bytes manifest,
-                   const struct proto_crypto *crypto, struct suit_seal *out);
-int suit_seal_to_be_signed(const struct suit_seal *seal, uint8_t *out, size_t capacity, size_t *out_size);
-int suit_seal_sign(const struct suit_seal *seal, const struct proto_signer *signer,
-                   uint8_t out_signature[SIGNATURE_SIZE_MAX], size_t *out_size);
-/* Writes the wrapper's content as one byte string. */
-int suit_seal_write(const struct suit_seal *seal, struct bytes signature, struct cbor_writer *writer);
+/* An order's manifest as a byte string with its head. text: the encoded text member, to be severable; empty: none. */
+int suit_order_encode(const struct suit_order *order, struct bytes text, const struct proto_crypto *crypto,
+                      uint8_t *out, size_t capacity, size_t *out_size);
+/* One COSE_Sign1 of the authentication list. */
+int suit_seal_sign(const struct suit_seal *seal, enum cose_algorithm algorithm, const struct proto_signer *signer,
+                   uint8_t *out, size_t capacity, size_t *out_size);
+/* The authentication wrapper with its key; digest empty: not there (SUIT_RIOT). */
+void suit_write_authentication(struct cbor_writer *writer, struct bytes digest, const struct bytes *blocks,
+                               size_t block_count);
 
 /* ---- the command sequences ---- */
 
