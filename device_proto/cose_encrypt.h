@@ -62,7 +62,7 @@ int cose_decrypt_begin(struct bytes header, const struct cose_device_key *keys, 
 int cose_decrypt_update(struct cose_stream *stream, const struct proto_crypto *crypto, struct bytes part, uint8_t *out,
                         size_t *out_size);
 /* After the last part: COSE_SIGNATURE when the content is not what was encrypted (A128GCM). Wipes stream. */
-int cose_decrypt_finish(struct cose_stream *stream, const struct proto_crypto *crypto);
+int cose_decrypt_finish(struct cose_stream *stream);
 
 /* ---- author's side ---- */
 
@@ -89,9 +89,8 @@ int cose_encrypt_begin(const struct cose_encrypt_order *order, const struct prot
                        struct cose_stream *stream);
 /* out takes part.size bytes, and may be part's own memory. */
 int cose_encrypt_update(struct cose_stream *stream, const struct proto_crypto *crypto, struct bytes part, uint8_t *out);
-/* The tag that follows the content: COSE_TAG_SIZE bytes with A128GCM, none with A128CTR. Wipes stream. */
-int cose_encrypt_finish(struct cose_stream *stream, const struct proto_crypto *crypto, uint8_t out_tag[COSE_TAG_SIZE],
-                        size_t *out_size);
+/* The tag that follows the content, and its size: COSE_TAG_SIZE with A128GCM, 0 with A128CTR. Wipes stream. */
+size_t cose_encrypt_finish(struct cose_stream *stream, uint8_t out_tag[COSE_TAG_SIZE]);
 
 void cose_stream_wipe(struct cose_stream *stream);
 

@@ -63,8 +63,10 @@ struct sha256_stream {
 };
 
 /* What a holder of no private key needs. Every callback returns 0, or a negative fault that is passed up unchanged;
- * verify returns 1 for a signature that does not hold. Those from sha1 on may be NULL where nothing asks for them:
- * what would need one is then refused as unsupported. */
+ * verify returns 1 for a signature that does not hold, or PROTO_UNSUPPORTED for a kind of key that the library behind
+ * it lacks. Those from sha1 on may be NULL where nothing asks for them: what would need one is then refused as
+ * unsupported. */
+#define PROTO_UNSUPPORTED 2
 struct proto_crypto {
     void *context;
     int (*sha256)(void *context, struct bytes data, uint8_t out_digest[DIGEST_SIZE]);

@@ -27,13 +27,14 @@ static int sha1(void *context, struct bytes data, uint8_t out[SHA1_SIZE])
     return digest_with(EVP_sha1(), data, out);
 }
 
-/* A public EVP_PKEY, or NULL when the bytes are no point of the curve. */
-static EVP_PKEY *public_pkey(const struct public_key *key)
+EVP_PKEY *openssl_public_pkey(const struct public_key *key)
 {
-    if (key->type == KEY_ED25519 && key->size == 32)
-        return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key->raw, key->size);
-    if (key->type != KEY_P256 || key->size != 65)
+    const struct key_kind *kind = openssl_kind(key->type);
+
+    if (kind == NULL || kind->openssl_name == NULL || key->size != kind->raw_size)
         return NULL;
+    if (key->type != KEY_P256)
+        return EVP_PKEY_new_raw_public_key_ex(NULL, kind->openssl_name, NULL, key->raw, key->size);
 
     char group[] = "P-256";
     OSSL_PARAM parameters[] = {
@@ -92,16 +93,16 @@ static int verify(void *unused, const struct public_key *key, struct bytes messa
     uint8_t *der = NULL;
     size_t der_size = 0;
 
-    if (signature.size != RAW_SIGNATURE_SIZE)
-        return 1;
-    EVP_PKEY *pkey = public_pkey(key);
+    EVP_PKEY *pkey = openssl_public_pkey(key);
     if (pkey == NULL) {
         ERR_clear_error();
-        return 1;
+        return crypto_openssl_has(key->type) ? 1 : PROTO_UNSUPPORTED;
     }
     int r = 0;
     struct bytes given = signature;
-    if (key->type == KEY_P256) {
+    if (key->type == KEY_P256 && signature.size != RAW_SIGNATURE_SIZE) {
+        r = 1;
+    } else if (key->type == KEY_P256) {
         r = der_of_raw(signature, &der, &der_size);
         given = bytes_view(der, der_size);
     }
@@ -123,6 +124,11 @@ void crypto_openssl_proto(struct proto_crypto *out)
     *out = (struct proto_crypto){ .sha256 = openssl_sha256,
                                   .sha1 = sha1,
                                   .verify = verify,
+                                  .hmac_sha256 = openssl_hmac_sha256,
+                                  .aes_ctr = openssl_aes_ctr,
+                                  .aes_wrap = openssl_aes_wrap,
+                                  .aes_unwrap = openssl_aes_unwrap,
+                                  .ecdh_ephemeral = openssl_ecdh_ephemeral,
                                   .sha256_begin = openssl_sha256_begin,
                                   .sha256_update = openssl_sha256_update,
                                   .sha256_finish = openssl_sha256_finish };

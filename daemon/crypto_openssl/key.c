@@ -22,25 +22,22 @@ struct crypto_key {
 /* The public half in device_proto's form; 0 or REFUSED_INVALID for other kinds of key. */
 static int public_of(EVP_PKEY *pkey, struct public_key *out)
 {
+    const struct key_kind *kind = openssl_kind_of(pkey);
     struct public_key key = { 0 };
     char group[32] = "";
 
-    if (EVP_PKEY_is_a(pkey, "ED25519")) {
-        key.type = KEY_ED25519;
-        key.size = 32;
-        if (EVP_PKEY_get_raw_public_key(pkey, key.raw, &key.size) != 1)
-            return openssl_fault();
-    } else if (EVP_PKEY_is_a(pkey, "EC") && EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) == 1 &&
-               strcmp(group, "prime256v1") == 0) {
-        key.type = KEY_P256;
+    if (kind == NULL)
+        return REFUSED_INVALID;
+    key.type = kind->type;
+    if (kind->type == KEY_P256) {
+        if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1 || strcmp(group, "prime256v1") != 0)
+            return REFUSED_INVALID;
         /* Uncompressed whatever form the file had. */
         EVP_PKEY_set_utf8_string_param(pkey, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed");
-        if (EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, key.raw, sizeof(key.raw), &key.size) != 1 ||
-            key.size != 65)
-            return openssl_fault();
-    } else {
-        return REFUSED_INVALID;
     }
+    if (EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, key.raw, sizeof(key.raw), &key.size) != 1 ||
+        key.size != kind->raw_size)
+        return openssl_fault();
     *out = key;
     return 0;
 }
@@ -68,13 +65,28 @@ void crypto_key_free(struct crypto_key *key)
     free(key);
 }
 
+static EVP_PKEY *generate_by_name(const char *name)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, name, NULL);
+    EVP_PKEY *pkey = NULL;
+
+    if (context == NULL || EVP_PKEY_keygen_init(context) != 1 || EVP_PKEY_generate(context, &pkey) != 1)
+        pkey = NULL;
+    EVP_PKEY_CTX_free(context);
+    return pkey;
+}
+
 int crypto_key_generate(enum key_type type, struct crypto_key **out)
 {
-    if (type != KEY_ED25519 && type != KEY_P256)
-        return REFUSED_INVALID;
-    EVP_PKEY *pkey =
-        type == KEY_ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") : EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    const struct key_kind *kind = openssl_kind(type);
+    EVP_PKEY *pkey = NULL;
 
+    if (!crypto_openssl_has(type))
+        return REFUSED_INVALID;
+    if (type == KEY_P256)
+        pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    else
+        pkey = generate_by_name(kind->openssl_name);
     return pkey == NULL ? openssl_fault() : wrap(pkey, out);
 }
 
@@ -88,19 +100,39 @@ static int no_passphrase(char *out, int size, int writing, void *unused)
     return -1;
 }
 
+/* Whether a PEM that OpenSSL cannot read holds a key of a kind that only a newer one knows. */
+static bool is_from_a_newer_openssl(struct bytes pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+    PKCS8_PRIV_KEY_INFO *info = bio == NULL ? NULL : PEM_read_bio_PKCS8_PRIV_KEY_INFO(bio, NULL, no_passphrase, NULL);
+    const ASN1_OBJECT *algorithm = NULL;
+    char text[64] = "";
+
+    if (info != NULL && PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) == 1)
+        OBJ_obj2txt(text, sizeof(text), algorithm, 1);
+    PKCS8_PRIV_KEY_INFO_free(info);
+    BIO_free(bio);
+    ERR_clear_error();
+    return strncmp(text, "2.16.840.1.101.3.4.3.", 21) == 0; /* NIST's signature algorithms: ML-DSA is 17 to 19 */
+}
+
 int crypto_key_read_pem(struct bytes pem, struct crypto_key **out, struct why *why)
 {
     static const char todo[] = "make one with: tinypartctl keygen --type ed25519 -o KEY.pem";
+    static const char newer[] = "run with OpenSSL 3.5 or later, or take another key";
     BIO *bio = pem.size <= PEM_SIZE_MAX ? BIO_new_mem_buf(pem.data, (int)pem.size) : NULL;
     EVP_PKEY *pkey = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 
+    bool is_newer = pkey == NULL && bio != NULL && is_from_a_newer_openssl(pem);
     BIO_free(bio);
     ERR_clear_error();
+    if (is_newer)
+        return refuse(why, REFUSED_INVALID, "key", newer, "this OpenSSL cannot sign with ML-DSA keys");
     if (pkey == NULL)
         return refuse(why, REFUSED_INVALID, "key", todo, "this is no private key in unencrypted PKCS#8 PEM");
     int r = wrap(pkey, out);
     if (r == REFUSED_INVALID)
-        return refuse(why, REFUSED_INVALID, "key", todo, "the key is neither Ed25519 nor ECDSA P-256");
+        return refuse(why, REFUSED_INVALID, "key", todo, "the key is neither Ed25519, ECDSA P-256 nor ML-DSA");
     return r;
 }
 
@@ -180,28 +212,52 @@ int crypto_key_write_file(const struct crypto_key *key, const char *path, struct
     return openssl_fault();
 }
 
+static int sign_der(const struct crypto_key *key, const EVP_MD *hash, struct bytes message, uint8_t *out, size_t *size)
+{
+    EVP_MD_CTX *evp = EVP_MD_CTX_new();
+    int r = evp != NULL && EVP_DigestSignInit(evp, NULL, hash, NULL, key->pkey) == 1 &&
+                    EVP_DigestSign(evp, out, size, message.data, message.size) == 1
+                ? 0
+                : openssl_fault();
+
+    EVP_MD_CTX_free(evp);
+    return r;
+}
+
 static int sign(void *context, struct bytes message, uint8_t *out, size_t capacity, size_t *out_size)
 {
     const struct crypto_key *key = context;
-    const EVP_MD *hash = key->public.type == KEY_P256 ? EVP_sha256() : NULL;
-    uint8_t signature[128];
-    size_t size = sizeof(signature);
+    uint8_t der[128];
+    size_t size = sizeof(der);
 
+    if (key->public.type != KEY_P256) {
+        int needed = EVP_PKEY_get_size(key->pkey);
+        *out_size = capacity;
+        return needed < 0 || (size_t)needed > capacity ? -ENOBUFS : sign_der(key, NULL, message, out, out_size);
+    }
     if (capacity < RAW_SIGNATURE_SIZE)
         return -ENOBUFS;
-    EVP_MD_CTX *evp = EVP_MD_CTX_new();
-    int r = evp != NULL && EVP_DigestSignInit(evp, NULL, hash, NULL, key->pkey) == 1 &&
-                    EVP_DigestSign(evp, signature, &size, message.data, message.size) == 1
-                ? 0
-                : openssl_fault();
-    EVP_MD_CTX_free(evp);
-    if (r == 0 && key->public.type == KEY_P256)
-        r = openssl_raw_of_der(signature, size, out);
-    else if (r == 0)
-        memcpy(out, signature, RAW_SIGNATURE_SIZE);
+    int r = sign_der(key, EVP_sha256(), message, der, &size);
+    if (r == 0)
+        r = openssl_raw_of_der(der, size, out);
     if (r == 0)
         *out_size = RAW_SIGNATURE_SIZE;
     return r;
+}
+
+static int agree(void *context, const uint8_t peer[P256_RAW_SIZE], uint8_t out_secret[SECRET_SIZE])
+{
+    const struct crypto_key *key = context;
+
+    return openssl_agree(key->pkey, peer, out_secret);
+}
+
+int crypto_key_agreement(const struct crypto_key *key, struct proto_agreement *out)
+{
+    if (key->public.type != KEY_P256)
+        return REFUSED_INVALID;
+    *out = (struct proto_agreement){ (void *)(uintptr_t)key, agree };
+    return 0;
 }
 
 void crypto_key_signer(const struct crypto_key *key, struct proto_signer *out)
@@ -209,20 +265,42 @@ void crypto_key_signer(const struct crypto_key *key, struct proto_signer *out)
     *out = (struct proto_signer){ .context = (void *)(uintptr_t)key, .key = key->public, .sign = sign };
 }
 
+/* Kinds that this OpenSSL may lack are told by their shape; the points of the others are checked by it. */
+static int public_of_der(struct bytes der, struct public_key *out)
+{
+    const uint8_t *at = der.data;
+
+    if (openssl_spki_read(der, out) && out->type != KEY_ED25519 && out->type != KEY_P256)
+        return 0;
+    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)der.size);
+    ERR_clear_error();
+    if (pkey == NULL)
+        return REFUSED_INVALID;
+    int r = public_of(pkey, out);
+    EVP_PKEY_free(pkey);
+    return r;
+}
+
 int crypto_public_read_pem(struct bytes pem, struct public_key *out, struct why *why)
 {
     BIO *bio = pem.size <= PEM_SIZE_MAX ? BIO_new_mem_buf(pem.data, (int)pem.size) : NULL;
-    EVP_PKEY *pkey = bio == NULL ? NULL : PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
+    char *name = NULL;
+    char *header = NULL;
+    unsigned char *der = NULL;
+    long size = 0;
 
+    bool is_pem = bio != NULL && PEM_read_bio(bio, &name, &header, &der, &size) == 1;
+    int r =
+        is_pem && strcmp(name, "PUBLIC KEY") == 0 ? public_of_der(bytes_view(der, (size_t)size), out) : REFUSED_INVALID;
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    OPENSSL_free(der);
     BIO_free(bio);
     ERR_clear_error();
-    if (pkey == NULL)
-        return refuse(why, REFUSED_INVALID, "public_key",
-                      "write the public half with: openssl pkey -in KEY.pem -pubout", "this is no public key in PEM");
-    int r = public_of(pkey, out);
-    EVP_PKEY_free(pkey);
     if (r == REFUSED_INVALID)
-        return refuse(why, REFUSED_INVALID, "public_key", NULL, "the key is neither Ed25519 nor ECDSA P-256");
+        return refuse(
+            why, REFUSED_INVALID, "public_key", "write the public half with: openssl pkey -in KEY.pem -pubout",
+            is_pem ? "the key is neither Ed25519, ECDSA P-256, HSS-LMS nor ML-DSA" : "this is no public key in PEM");
     return r;
 }
 
@@ -243,20 +321,11 @@ static int base64_lines(const uint8_t *data, int size, char *out)
 
 int crypto_public_write_pem(const struct public_key *key, char out_pem[PUBLIC_PEM_SIZE])
 {
-    /* SubjectPublicKeyInfo of the two kinds is a fixed head and the raw key (RFC 8410; RFC 5480). */
-    static const uint8_t ed25519_head[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
-    static const uint8_t p256_head[] = { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
-                                         0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00 };
-    const uint8_t *head = key->type == KEY_ED25519 ? ed25519_head : p256_head;
-    size_t head_size = key->type == KEY_ED25519 ? sizeof(ed25519_head) : sizeof(p256_head);
-    uint8_t der[sizeof(p256_head) + PUBLIC_KEY_SIZE_MAX];
+    uint8_t der[SPKI_MAX];
     char body[PUBLIC_PEM_SIZE - 64];
 
-    if (key->type != KEY_ED25519 && key->type != KEY_P256)
-        return -EINVAL;
-    memcpy(der, head, head_size);
-    memcpy(der + head_size, key->raw, key->size);
-    int r = base64_lines(der, (int)(head_size + key->size), body);
+    size_t size = openssl_spki_write(key, der);
+    int r = size == 0 ? -EINVAL : base64_lines(der, (int)size, body);
     if (r == 0)
         snprintf(out_pem, PUBLIC_PEM_SIZE, "-----BEGIN PUBLIC KEY-----\n%s-----END PUBLIC KEY-----\n", body);
     return r;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <dirent.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -72,15 +73,21 @@ struct bytes fixture_source(const char *path, uint8_t *out, size_t capacity)
     return file;
 }
 
-bool fixture_vector(const char *path, uint8_t *out, size_t capacity, struct bytes *out_file)
+static void vector_path(const char *path, char *out, size_t capacity)
 {
     const char *folder = getenv("TINYPART_VECTORS");
-    char full[4096];
 
     if (folder != NULL)
-        (void)snprintf(full, sizeof(full), "%s/%s", folder, path);
+        (void)snprintf(out, capacity, "%s/%s", folder, path);
     else
-        (void)snprintf(full, sizeof(full), "%s/../shared/vectors/%s", source_root(), path);
+        (void)snprintf(out, capacity, "%s/../shared/vectors/%s", source_root(), path);
+}
+
+bool fixture_vector(const char *path, uint8_t *out, size_t capacity, struct bytes *out_file)
+{
+    char full[4096];
+
+    vector_path(path, full, sizeof(full));
     if (read_file(full, out, capacity, out_file))
         return true;
     print_message("no vectors at %s: this test rests on the project's own cases\n", full);
@@ -99,6 +106,27 @@ json_t *fixture_vector_json(const char *path)
     json = json_loadb((const char *)file.data, file.size, 0, &error);
     assert_non_null(json);
     return json;
+}
+
+size_t fixture_vector_each(const char *folder, const char *suffix, void (*each)(void *context, const char *name),
+                           void *context)
+{
+    struct dirent *entry;
+    char full[4096];
+    size_t count = 0;
+
+    vector_path(folder, full, sizeof(full));
+    DIR *opened = opendir(full);
+    while (opened != NULL && (entry = readdir(opened)) != NULL) {
+        size_t size = strlen(entry->d_name), end = strlen(suffix);
+        if (size < end || strcmp(entry->d_name + size - end, suffix) != 0)
+            continue;
+        each(context, entry->d_name);
+        count++;
+    }
+    if (opened != NULL)
+        (void)closedir(opened);
+    return count;
 }
 
 static int fill_random(void *context, uint8_t *out, size_t size)

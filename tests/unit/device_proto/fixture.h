@@ -20,6 +20,10 @@ bool fixture_vector(const char *path, uint8_t *out, size_t capacity, struct byte
 /* The same as parsed JSON, to be freed with json_decref; NULL where there is none. */
 json_t *fixture_vector_json(const char *path);
 
+/* Calls each with the name of every file of a folder of vectors that ends so; gives their number. */
+size_t fixture_vector_each(const char *folder, const char *suffix, void (*each)(void *context, const char *name),
+                           void *context);
+
 /* A reproducible source of randomness (splitmix64). */
 struct fixture_random {
     uint64_t state;
