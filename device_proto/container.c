@@ -112,6 +112,15 @@ const char *container_reason_text(int reason)
         [CONTAINER_HELPER_POINTER] = "helper call with an address that is not surely a sensor, or room on the stack",
         [CONTAINER_NO_EXIT] = "does not end in exit, or cannot reach one",
         [CONTAINER_TOO_MANY_BRANCHES] = "takes more branches than one run may",
+        [CONTAINER_UNPROVEN_REGISTER] = "reads a register that may never have been set",
+        [CONTAINER_UNPROVEN_STACK_READ] = "reads stack that may never have been written",
+        [CONTAINER_UNPROVEN_ADDRESS] = "load or store through what may be no address of its memory",
+        [CONTAINER_UNPROVEN_RANGE] = "load or store that may leave stack, context, data or rodata",
+        [CONTAINER_UNPROVEN_WRITE] = "may write to rodata",
+        [CONTAINER_UNPROVEN_DIVISOR] = "may divide by 0",
+        [CONTAINER_UNPROVEN_HELPER] = "helper call with an argument that cannot be proven right",
+        [CONTAINER_UNPROVEN_BRANCHES] = "may take more branches than one run may",
+        [CONTAINER_UNPROVEN_EFFORT] = "has more ways through it than the verifier follows",
     };
 
     if (reason < 0 || (size_t)reason >= sizeof(texts) / sizeof(texts[0]))

@@ -2,8 +2,8 @@
  * Stock devices check neither magic, version, flags nor total length, and verify instructions only until the first
  * success: what passes here is all that stands between a tenant's image and the device. So the verifier is stricter
  * than the device: it refuses whatever the device would refuse, whatever it would execute differently from eBPF (RFC
- * 9669), whatever could leave the text, and whatever hands a made-up address to a helper. Other pointers it does not
- * follow: the interpreter on the device checks each load and store itself. */
+ * 9669), whatever could leave the text, and whatever hands a made-up address to a helper. All other pointers, divisors
+ * and loops are followed by the proof in container_prove.h. */
 #ifndef TINYPART_DEVICE_PROTO_CONTAINER_H
 #define TINYPART_DEVICE_PROTO_CONTAINER_H
 
@@ -54,6 +54,16 @@ enum container_reason {
     CONTAINER_HELPER_POINTER,   /* a helper gets an address that is not proven to be a sensor, or room on the stack */
     CONTAINER_NO_EXIT,          /* the last instruction is not exit, or no path reaches an exit */
     CONTAINER_TOO_MANY_BRANCHES, /* cannot reach an exit within the bound, or may miss it without looping */
+    /* What the proof (container_prove.h) could not show: */
+    CONTAINER_UNPROVEN_REGISTER,   /* reads a register that may never have been set */
+    CONTAINER_UNPROVEN_STACK_READ, /* reads stack that may never have been written */
+    CONTAINER_UNPROVEN_ADDRESS,    /* loads or stores through what may be no address of its memory */
+    CONTAINER_UNPROVEN_RANGE,      /* loads or stores beyond stack, context, data or rodata */
+    CONTAINER_UNPROVEN_WRITE,      /* writes to rodata */
+    CONTAINER_UNPROVEN_DIVISOR,    /* may divide by 0 */
+    CONTAINER_UNPROVEN_HELPER,     /* what a helper gets */
+    CONTAINER_UNPROVEN_BRANCHES,   /* may take more branches than one run may */
+    CONTAINER_UNPROVEN_EFFORT,     /* more states or steps than the verifier follows */
 };
 
 /* What a device takes; comes from its profile. */
@@ -103,8 +113,9 @@ struct container_instruction {
 struct container_facts {
     uint32_t instructions;
     uint32_t helper_calls;
-    bool loops;            /* has a backward jump */
-    uint32_t branches_min; /* fewest taken branches from start to exit */
+    bool loops;               /* has a backward jump */
+    uint32_t branches_min;    /* fewest taken branches from start to exit */
+    uint32_t branches_proven; /* most that a run may take; only of what is proven */
 };
 
 /* Takes a file apart and checks its header and sizes. 0, or an enum container_reason. */
@@ -116,8 +127,14 @@ int container_function(const struct container *container, uint32_t i, struct con
 /* Instruction i of the text; i < text.size / 8. */
 struct container_instruction container_instruction(const struct container *container, uint32_t i);
 
-/* Verifies a whole file against what a device takes. 0, or an enum container_reason, with *out saying where.
- * out_facts may be NULL and is set only on success. Needs about 28 kB of stack. */
+/* Checks a whole file's structure against what a device takes: header, each instruction, jumps, the branches that a run
+ * must take. 0, or an enum container_reason, with *out saying where. out_facts may be NULL and is set only on success.
+ */
+int container_check(struct bytes file, const struct container_limits *limits, struct container_problem *out,
+                    struct container_facts *out_facts);
+
+/* The same, and that helpers get only addresses that they may use. Needs about 28 kB of stack; container_judge
+ * (container_prove.h) shows more. */
 int container_verify(struct bytes file, const struct container_limits *limits, struct container_problem *out,
                      struct container_facts *out_facts);
 

@@ -273,7 +273,7 @@ static int check_branches(struct verifier *verifier)
 
 /* ---- all of it ---- */
 
-static int verify(struct verifier *verifier, struct bytes file, struct container_problem *problem)
+static int check(struct verifier *verifier, struct bytes file, struct container_problem *problem)
 {
     int r;
 
@@ -295,21 +295,18 @@ static int verify(struct verifier *verifier, struct bytes file, struct container
     r = check_jumps(verifier, &problem->instruction);
     if (r != 0)
         return r;
-    r = container_check_pointers(&verifier->container, verifier->limits->neg_is_8f, &problem->instruction);
-    if (r != 0)
-        return r;
     problem->at_instruction = false;
     problem->instruction = 0;
     r = check_functions(verifier);
     return r != 0 ? r : check_branches(verifier);
 }
 
-int container_verify(struct bytes file, const struct container_limits *limits, struct container_problem *out,
-                     struct container_facts *out_facts)
+int container_check(struct bytes file, const struct container_limits *limits, struct container_problem *out,
+                    struct container_facts *out_facts)
 {
     struct verifier verifier = { .limits = limits };
     struct container_problem problem;
-    int r = verify(&verifier, file, &problem);
+    int r = check(&verifier, file, &problem);
 
     if (r != 0) {
         problem.reason = (enum container_reason)r;
@@ -318,5 +315,28 @@ int container_verify(struct bytes file, const struct container_limits *limits, s
     }
     if (out_facts != NULL)
         *out_facts = verifier.facts;
+    return 0;
+}
+
+int container_verify(struct bytes file, const struct container_limits *limits, struct container_problem *out,
+                     struct container_facts *out_facts)
+{
+    struct container_problem problem = { .at_instruction = true };
+    struct container_facts facts;
+    struct container container;
+    int r = container_check(file, limits, out, &facts);
+
+    if (r == 0)
+        r = container_parse(file, &container);
+    if (r != 0)
+        return r;
+    r = container_check_pointers(&container, limits->neg_is_8f, &problem.instruction);
+    if (r != 0) {
+        problem.reason = (enum container_reason)r;
+        *out = problem;
+        return r;
+    }
+    if (out_facts != NULL)
+        *out_facts = facts;
     return 0;
 }
