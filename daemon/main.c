@@ -27,6 +27,7 @@
 #include "daemon/core/ports/clock.h"
 #include "daemon/core/ports/sink.h"
 #include "daemon/crypto_openssl/crypto_openssl.h"
+#include "daemon/crypto_openssl/random.h"
 #include "daemon/loop/loop.h"
 #include "daemon/sink_file/sink_file.h"
 #include "daemon/sink_http/sink_http.h"
@@ -48,6 +49,7 @@ struct daemon {
     struct loop *loop;
     struct core core;
     struct proto_crypto crypto;
+    struct crypto_random *source;
     struct proto_random random;
     struct crypto_key *key;
     struct proto_signer signer;
@@ -217,7 +219,11 @@ static int start_core(struct daemon *daemon, struct why *why)
     struct core *core = &daemon->core;
 
     crypto_openssl_proto(&daemon->crypto);
-    crypto_openssl_random(&daemon->random);
+    int r = crypto_random_new(&daemon->source);
+    if (r != 0)
+        return refuse(why, REFUSED_INVALID, "random", NULL, "the kernel or OpenSSL gives no randomness: %s",
+                      strerror(-r));
+    crypto_random_port(daemon->source, &daemon->random);
     core->clock = &wall_clock;
     core->crypto = &daemon->crypto;
     core->random = &daemon->random;
@@ -231,7 +237,7 @@ static int start_core(struct daemon *daemon, struct why *why)
         .claim_by_itself = config->lab_claim_by_itself,
         .telemetry_plain = config->lab_telemetry_plain,
     };
-    int r = text_copy(core->settings.advertise, sizeof(core->settings.advertise), config->coap_advertise);
+    r = text_copy(core->settings.advertise, sizeof(core->settings.advertise), config->coap_advertise);
     if (r != 0)
         return refuse(why, REFUSED_INVALID, "coap.advertise", NULL, "the advertised base URL is too long");
     r = load_key(daemon, why);
@@ -458,6 +464,7 @@ static void stop(struct daemon *daemon)
     if (daemon->core.store != NULL)
         daemon->core.store->close(daemon->core.store);
     crypto_key_free(daemon->key);
+    crypto_random_free(daemon->source);
     if (daemon->signal_fd >= 0)
         close(daemon->signal_fd);
 }

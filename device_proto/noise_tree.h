@@ -29,7 +29,7 @@ unsigned noise_tree_levels(uint64_t horizon);
 int noise_tree_init(noise_draw draw, uint64_t num, uint64_t den, uint64_t horizon, int64_t bound,
                     struct noise_tree *out);
 /* One step more; *out is the noised sum of all steps so far. value is clamped to the bound. NOISE_FULL behind the
- * horizon. On a fault the step is not taken: the same call may be made again. */
+ * horizon. On a fault the step is not taken, nothing was given out, and the same call may be made again. */
 int noise_tree_add(struct noise_tree *tree, const struct proto_random *random, int64_t value, int64_t *out);
 /* How many draws the newest answer carries: its variance is that of one draw times this. */
 unsigned noise_tree_draws(const struct noise_tree *tree);

@@ -47,9 +47,9 @@ int privacy_gauss_delta(uint64_t sensitivity, uint64_t num, uint64_t den, uint64
 int privacy_laplace_tail(uint64_t num, uint64_t den, uint64_t a, uint64_t *out);
 int privacy_gauss_tail(uint64_t num, uint64_t den, uint64_t a, uint64_t *out);
 
-/* The smallest a with P(|Z| > a) <= tail (2^-64ths, >= 1) for Laplace noise; for Gaussian noise the smallest up to
- * PRIVACY_SUM_VARIANCE_MAX, else at most one too large at the tails below. The half width of the interval that an
- * answer carries. */
+/* The smallest a with P(|Z| > a) <= tail (2^-64ths, >= 1): the half width of the interval that an answer carries. For
+ * Gaussian noise it is the smallest while sigma^2 < 1024, else at most one too large, and then for the two tails below
+ * only. */
 #define PRIVACY_TAIL_5   UINT64_C(922337203685477580) /* 0.05: for a 95 % interval */
 #define PRIVACY_TAIL_2_5 UINT64_C(461168601842738790) /* 0.025: for each of two 97.5 % intervals */
 int privacy_laplace_half_width(uint64_t num, uint64_t den, uint64_t tail, uint64_t *out);

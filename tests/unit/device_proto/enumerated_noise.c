@@ -1,27 +1,22 @@
-#define noise_below         enumerated_below
 #define noise_bernoulli_exp enumerated_bernoulli_exp
 #define noise_laplace       enumerated_laplace
+#define noise_laplace_many  enumerated_laplace_many
+#include "tests/unit/device_proto/enumerated_draw.h"
+
 #include "device_proto/noise.c"
 
-#include "tests/unit/device_proto/enumerated_noise.h"
-
-int enumerated_below(const struct proto_random *random, uint64_t n, uint64_t *out)
+uint64_t enumeration_choose(struct enumeration *enumeration, uint64_t n)
 {
-    struct enumeration *enumeration = random->context;
-
-    *out = 0;
-    if (n == 1)
-        return 0;
-    enumeration->probability /= (double)n;
     if (enumeration->at == enumeration->depth) {
-        if (enumeration->depth == ENUMERATION_DEPTH_MAX)
-            return ENUMERATION_PRUNED;
+        if (enumeration->depth == ENUMERATION_DEPTH_MAX) {
+            enumeration->probability = 0;
+            return 0;
+        }
         enumeration->path[enumeration->depth].choice = 0;
         enumeration->path[enumeration->depth].n = n;
         enumeration->depth++;
     }
-    *out = enumeration->path[enumeration->at++].choice;
-    return enumeration->probability < enumeration->floor ? ENUMERATION_PRUNED : 0;
+    return enumeration->path[enumeration->at++].choice;
 }
 
 struct proto_random enumeration_start(struct enumeration *enumeration)

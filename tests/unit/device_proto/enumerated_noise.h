@@ -1,5 +1,6 @@
-/* enumerated_noise.h - the sampler of noise.c with its one primitive, noise_below, replaced by an enumeration: run
- * after run it takes another path through all outcomes, and knows each path's exact probability. */
+/* enumerated_noise.h - the samplers of noise.c and noise_gauss.c with their primitives (noise_draw.h) replaced by an
+ * enumeration: run after run it takes another path through all outcomes, and knows each path's probability, a product
+ * of rationals: 1/n for a number below n, num/den for a coin, digit/256 for a comparison. */
 #ifndef TINYPART_TESTS_DEVICE_PROTO_ENUMERATED_NOISE_H
 #define TINYPART_TESTS_DEVICE_PROTO_ENUMERATED_NOISE_H
 
@@ -20,10 +21,14 @@ struct enumeration {
 
 int enumerated_laplace(const struct proto_random *random, uint64_t scale_num, uint64_t scale_den, int64_t *out);
 int enumerated_bernoulli_exp(const struct proto_random *random, uint64_t num, uint64_t den, bool *out);
+/* Of the first proposal only: NOISE_SOURCE_STUCK where it is not taken. */
+int enumerated_gauss(const struct proto_random *random, uint64_t var_num, uint64_t var_den, int64_t *out);
 
 /* Before each run. */
 struct proto_random enumeration_start(struct enumeration *enumeration);
 /* After each run: moves on to the next path; false where all have been taken. */
 bool enumeration_next(struct enumeration *enumeration);
+/* Which of n branches this run takes; the caller multiplies the path's probability. */
+uint64_t enumeration_choose(struct enumeration *enumeration, uint64_t n);
 
 #endif

@@ -7,20 +7,23 @@
 #include <math.h>
 
 #include "device_proto/noise.h"
+#include "device_proto/noise_draw.h"
 #include "tests/unit/device_proto/enumerated_noise.h"
 #include "tests/unit/device_proto/fixture.h"
+#include "tests/unit/device_proto/laws.h"
 
+/* All 65536 words of two bytes: each value comes equally often, and as many are rejected as leave a remainder. */
 static void every_value_below_n_is_equally_likely(void **state)
 {
-    static const uint64_t bounds[] = { 2, 3, 5, 200, 255, 256 };
+    static const uint64_t bounds[] = { 2, 3, 5, 10, 200, 255, 256 };
 
     (void)state;
     for (size_t b = 0; b < sizeof(bounds) / sizeof(bounds[0]); b++) {
         unsigned counts[256] = { 0 }, rejected = 0;
 
-        for (unsigned byte = 0; byte < 256; byte++) {
-            uint8_t raw = (uint8_t)byte;
-            struct fixture_script script = { bytes_view(&raw, 1) };
+        for (unsigned word = 0; word < 65536; word++) {
+            uint8_t raw[2] = { (uint8_t)word, (uint8_t)(word >> 8) };
+            struct fixture_script script = { bytes_view(raw, 2) };
             struct proto_random random = fixture_script(&script);
             uint64_t value = 999;
             int r = noise_below(&random, bounds[b], &value);
@@ -33,9 +36,9 @@ static void every_value_below_n_is_equally_likely(void **state)
             assert_true(value < bounds[b]);
             counts[value]++;
         }
-        assert_int_equal(rejected, 256 % bounds[b]);
+        assert_int_equal(rejected, 65536 % bounds[b]);
         for (size_t i = 0; i < bounds[b]; i++)
-            assert_int_equal(counts[i], 256 / bounds[b]);
+            assert_int_equal(counts[i], 65536 / bounds[b]);
     }
 }
 
@@ -91,7 +94,10 @@ static void a_stuck_source_ends_in_a_refusal(void **state)
     int64_t noise;
 
     (void)state;
-    assert_int_equal(noise_below(&ones, 3, &value), NOISE_SOURCE_STUCK);
+    assert_int_equal(noise_below(&ones, (1ull << 63) + 1, &value), NOISE_SOURCE_STUCK);
+    assert_int_equal(noise_below(&zeros, 3, &value), NOISE_SOURCE_STUCK);
+    assert_int_equal(noise_gauss(&zeros, 100, 1, &noise), NOISE_SOURCE_STUCK);
+    assert_int_equal(noise_gauss(&zeros, 1, 7, &noise), NOISE_SOURCE_STUCK);
     assert_int_equal(noise_laplace(&zeros, 1, 1, &noise), NOISE_SOURCE_STUCK);
     assert_int_equal(noise_laplace(&zeros, 1000, 7, &noise), NOISE_SOURCE_STUCK);
 }
@@ -115,12 +121,6 @@ static void refuses_scales_outside_of_its_bounds(void **state)
         assert_int_equal(noise_laplace(&random, 1, NOISE_SCALE_DEN_MAX, &noise), 0);
         assert_int_equal(noise, 0);
     }
-}
-
-/* P(x) of the discrete Laplace distribution of scale t: tanh(1/2t) e^(-|x|/t). */
-static double pmf(double t, int64_t x)
-{
-    return tanh(0.5 / t) * exp(-fabs((double)x) / t);
 }
 
 /* Adds up the exact probability of all paths that end in 0 and in 1, and of those given up. */
@@ -161,16 +161,56 @@ static void enumerating_all_draws_brackets_the_exact_probabilities(void **state)
         double t = (double)cases[i].num / (double)cases[i].den, p0, p1, rest;
 
         bracket(cases[i].num, cases[i].den, 1e-8, &p0, &p1, &rest);
-        assert_true(fabs(pmf(t, 0) - cases[i].golden_p0) < 1e-14);
+        assert_true(fabs(law_laplace(t, 0) - cases[i].golden_p0) < 1e-14);
         assert_true(rest < .02);
         assert_true(p0 <= cases[i].golden_p0 + 1e-12 && cases[i].golden_p0 <= p0 + rest + 1e-12);
-        assert_true(p1 <= pmf(t, 1) + 1e-12 && pmf(t, 1) <= p1 + rest + 1e-12);
+        assert_true(p1 <= law_laplace(t, 1) + 1e-12 && law_laplace(t, 1) <= p1 + rest + 1e-12);
         print_message("scale %u/%u: P(0) in [%.6f, %.6f]\n", (unsigned)cases[i].num, (unsigned)cases[i].den, p0,
                       p0 + rest);
     }
-    assert_true(fabs(pmf(1, 1) - .170003401568547920) < 1e-14);
-    assert_true(fabs(pmf(10. / 3, 0) - .148885033623317974) < 1e-14);
-    assert_true(fabs(pmf(10, 0) - .0499583749578799) < 1e-14);
+    assert_true(fabs(law_laplace(1, 1) - .170003401568547920) < 1e-14);
+    assert_true(fabs(law_laplace(10. / 3, 0) - .148885033623317974) < 1e-14);
+    assert_true(fabs(law_laplace(10, 0) - .0499583749578799) < 1e-14);
+}
+
+/* The law of the discrete Gaussian distribution with probabilities known to 15 digits. */
+static void enumerating_all_draws_of_gaussian_noise_does_too(void **state)
+{
+    static const struct {
+        uint64_t num, den;
+        double golden_p0;
+    } cases[] = {
+        { 1, 4, .7865707070419479 },
+        { 1, 1, .398942278266861706 },
+        { 4, 1, .199471140200716339 },
+        { 10, 1, .126156626101008002 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct enumeration enumeration = { .floor = 1e-9 };
+        double variance = (double)cases[i].num / (double)cases[i].den, p[3] = { 0 }, taken = 0, lost = 0, rest = 0;
+
+        do {
+            struct proto_random random = enumeration_start(&enumeration);
+            int64_t noise = 0;
+            int r = enumerated_gauss(&random, cases[i].num, cases[i].den, &noise);
+
+            *(r == ENUMERATION_PRUNED ? &rest : r == 0 ? &taken : &lost) += enumeration.probability;
+            assert_true(r == 0 || r == ENUMERATION_PRUNED || r == NOISE_SOURCE_STUCK);
+            if (r == 0 && noise >= 0 && noise < 3)
+                p[noise] += enumeration.probability;
+        } while (enumeration_next(&enumeration));
+        assert_true(fabs(taken + lost + rest - 1) < 1e-9);
+        assert_true(fabs(law_gauss(variance, 0) - cases[i].golden_p0) < 1e-15);
+        assert_true(rest < .001);
+        for (int64_t x = 0; x < 3; x++)
+            assert_true(p[x] / (taken + rest) <= law_gauss(variance, x) + 1e-12 &&
+                        law_gauss(variance, x) <= (p[x] + rest) / taken + 1e-12);
+        print_message("sigma^2 %u/%u: P(0) in [%.6f, %.6f]\n", (unsigned)cases[i].num, (unsigned)cases[i].den,
+                      p[0] / (taken + rest), (p[0] + rest) / taken);
+    }
+    assert_true(fabs(law_gauss(1, 1) - .24197072322446061) < 1e-15);
 }
 
 static void bernoulli_exp_is_exact_too(void **state)
@@ -199,53 +239,155 @@ static void bernoulli_exp_is_exact_too(void **state)
     }
 }
 
-/* Seventeen bins of the given width around 0 and the two tails: 18 degrees of freedom. */
-#define BINS 19
-
-static size_t bin_of(int64_t x, int64_t width)
+/* A coin of num/den against a uniform real: the word that num/den itself begins with is decided by the next one. */
+static void a_coin_is_decided_by_as_many_digits_as_it_takes(void **state)
 {
-    int64_t shifted = x + 8 * width + width / 2;
-
-    return shifted < 0 ? 0 : shifted >= 17 * width ? BINS - 1 : (size_t)(shifted / width) + 1;
-}
-
-static double chi_square(const struct proto_random *random, uint64_t num, uint64_t den, int64_t width, unsigned draws)
-{
-    double t = (double)num / (double)den, expected[BINS] = { 0 }, sum = 0;
-    unsigned observed[BINS] = { 0 };
-
-    for (int64_t x = -40 * width - 1000; x <= 40 * width + 1000; x++)
-        expected[bin_of(x, width)] += pmf(t, x) * draws;
-    for (unsigned i = 0; i < draws; i++) {
-        int64_t noise;
-
-        assert_int_equal(noise_laplace(random, num, den, &noise), 0);
-        observed[bin_of(noise, width)]++;
-    }
-    for (size_t i = 0; i < BINS; i++)
-        sum += (observed[i] - expected[i]) * (observed[i] - expected[i]) / expected[i];
-    return sum;
-}
-
-static void draws_follow_the_distribution(void **state)
-{
-    /* Exceeded with probability 1e-9 by a right sampler; a wrong sign of zero at scale 1 is seen from about 1,000 draws
-     * on. */
-    const double critical = 79.617;
     static const struct {
         uint64_t num, den;
-        int64_t width;
-    } cases[] = { { 1, 1, 1 }, { 10, 3, 1 }, { 10, 1, 3 }, { 1000, 1, 251 }, { 123457, 1000, 31 }, { 65537, 8, 2047 } };
+        uint8_t words[8];
+        size_t size; /* that are needed */
+        bool heads;
+    } cases[] = {
+        { 1, 3, { 0x54, 0x55, 0x55, 0x55 }, 4, true },
+        { 1, 3, { 0x56, 0x55, 0x55, 0x55 }, 4, false },
+        { 1, 3, { 0x55, 0x55, 0x55, 0x55, 0x54, 0x55, 0x55, 0x55 }, 8, true },
+        { 1, 3, { 0x55, 0x55, 0x55, 0x55, 0x56, 0x55, 0x55, 0x55 }, 8, false },
+        { 1, 2, { 0xFF, 0xFF, 0xFF, 0x7F }, 4, true },
+        { 1, 2, { 0x00, 0x00, 0x00, 0x80 }, 4, false },
+        { 5, 5, { 0xFF, 0xFF, 0xFF, 0xFF }, 4, true },
+        { 0, 5, { 0x00, 0x00, 0x00, 0x00 }, 4, false },
+        { 1, DRAW_COIN_DEN_MAX, { 0x00, 0x00, 0x00, 0x00, 0x00, 0x00 }, 6, true },
+        { 1, DRAW_COIN_DEN_MAX, { 0x00, 0x00, 0x00, 0x00, 0x02, 0x00 }, 6, false },
+        { DRAW_COIN_DEN_MAX, DRAW_COIN_DEN_MAX, { 0xFF, 0xFF }, 2, true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (size_t size = 0; size <= cases[i].size; size++) {
+            struct fixture_script script = { bytes_view(cases[i].words, size) };
+            struct proto_random random = fixture_script(&script);
+            struct draw draw;
+
+            draw_begin(&draw, &random, 0);
+            bool heads = draw_coin(&draw, cases[i].num, cases[i].den);
+            assert_int_equal(draw_end(&draw), size < cases[i].size ? -5 : 0);
+            assert_true(size < cases[i].size || heads == cases[i].heads);
+        }
+}
+
+static void refuses_variances_that_128_bits_may_not_hold(void **state)
+{
+    static const struct {
+        uint64_t num, den;
+        int r;
+    } cases[] = {
+        { 0, 1, NOISE_BAD_PARAMETER },
+        { 1, 0, NOISE_BAD_PARAMETER },
+        { 1, 1ull << 53, 0 },
+        { 1, (1ull << 53) + 1, NOISE_BAD_PARAMETER },
+        { 1ull << 52, 1, 0 },
+        { 1ull << 53, 1, NOISE_BAD_PARAMETER },
+        { UINT64_MAX, UINT64_MAX, NOISE_BAD_PARAMETER },
+        { 1, UINT64_MAX, NOISE_BAD_PARAMETER },
+        { UINT64_MAX, 1, NOISE_BAD_PARAMETER },
+    };
     struct fixture_random seed;
-    struct proto_random random = fixture_random(&seed, 20261121);
+    struct proto_random random = fixture_random(&seed, 3);
+    int64_t noise;
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        double sum = chi_square(&random, cases[i].num, cases[i].den, cases[i].width, 200000);
-
-        print_message("scale %u/%u: chi-square %.1f\n", (unsigned)cases[i].num, (unsigned)cases[i].den, sum);
-        assert_true(sum < critical);
+        assert_int_equal(noise_gauss_check(cases[i].num, cases[i].den), cases[i].r);
+        assert_int_equal(noise_gauss(&random, cases[i].num, cases[i].den, &noise), cases[i].r);
     }
+}
+
+static void many_at_once_end_in_zeros_on_a_fault(void **state)
+{
+    struct fixture_script script = { bytes_view(NULL, 0) };
+    struct proto_random random = fixture_script(&script);
+    int64_t noise[3] = { 1, 1, 1 }, zeros[3] = { 0 };
+
+    (void)state;
+    assert_int_equal(noise_laplace_many(&random, 10, 1, noise, 3), -5);
+    assert_memory_equal(noise, zeros, sizeof(zeros));
+    noise[0] = 1;
+    assert_int_equal(noise_gauss_many(&random, 10, 1, noise, 3), -5);
+    assert_memory_equal(noise, zeros, sizeof(zeros));
+}
+
+/* 2^64 / (1 + e^(2^i/t)), to the nearest, from 120 digits of another program. */
+static void geometric_thresholds_are_correctly_rounded(void **state)
+{
+    static const struct {
+        uint64_t num, den;
+        unsigned bit;
+        uint64_t threshold;
+    } cases[] = {
+        { 1, 1, 0, 0x44d9585152ea1936 },
+        { 1, 1, 1, 0x1e84152bac31aeaa },
+        { 1, 1, 5, 0x3908d },
+        { 10, 3, 0, 0x6cf155d0dcabab39 },
+        { 10, 3, 1, 0x5ab644b04dd60bde },
+        { 10, 3, 5, 0x4703901fcf94b },
+        { 1000, 1, 0, 0x7fef9db243f665be },
+        { 1000, 1, 12, 0x4309cd83f3d38f4 },
+        { 1, 7, 0, 0x3bb4e715be2311 },
+        { 1, 7, 1, 0xdf362bc3895 },
+        { 1ull << 40, 3, 0, 0x7fffffffff400000 },
+        { 1ull << 40, 3, 12, 0x7ffffff400000000 },
+    };
+    struct noise_geometric geometric;
+    uint64_t delta;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(noise_geometric_init(cases[i].num, cases[i].den, &geometric), 0);
+        assert_true(cases[i].bit < geometric.bits);
+        assert_true(geometric.thresholds[cases[i].bit] == cases[i].threshold);
+        assert_true(geometric.distance <= geometric.bits + 1);
+    }
+    assert_int_equal(noise_geometric_init(NOISE_SCALE_NUM_MAX, 1, &geometric), 0);
+    assert_int_equal(geometric.bits, NOISE_GEOMETRIC_BITS_MAX);
+    assert_int_equal(noise_geometric_init(1, NOISE_SCALE_DEN_MAX, &geometric), 0);
+    assert_int_equal(geometric.bits, 1);
+    assert_int_equal(noise_geometric_init(0, 1, &geometric), NOISE_BAD_PARAMETER);
+    geometric.distance = 1000;
+    assert_int_equal(noise_geometric_delta(&geometric, 1000000, &delta), 0);
+    assert_int_equal(delta, 3719); /* 1000 (1 + e) = 3718.28 */
+    assert_int_equal(noise_geometric_delta(&geometric, 60000000, &delta), NOISE_OVERFLOW);
+}
+
+static void scaling_clamps_and_rounds_without_overflow(void **state)
+{
+    (void)state;
+    assert_int_equal(noise_to_steps(215, -1, 10, -500, 500), 215);
+    assert_int_equal(noise_to_steps(2154, -2, 10, -500, 500), 215);
+    assert_int_equal(noise_to_steps(2155, -2, 10, -500, 500), 216);
+    assert_int_equal(noise_to_steps(-2155, -2, 10, -500, 500), -216);
+    assert_int_equal(noise_to_steps(1, 18, 1, -500, 500), 500);
+    assert_int_equal(noise_to_steps(-1, INT32_MAX, UINT32_MAX, -500, 500), -500);
+    assert_int_equal(noise_to_steps(INT64_MIN, 0, UINT32_MAX, -500, 500), -500);
+    assert_int_equal(noise_to_steps(INT64_MAX, -10, 1, -500, INT64_MAX), 922337204);
+    assert_int_equal(noise_to_steps(INT64_MAX, INT32_MIN, UINT32_MAX, -500, 500), 0);
+    assert_int_equal(noise_to_steps(0, INT32_MAX, 1, 3, 5), 3);
+}
+
+static void bounds_that_may_overflow_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(noise_bounds_check(-5, 5, 1000), 0);
+    assert_int_equal(noise_bounds_check(5, -5, 1), NOISE_BAD_PARAMETER);
+    assert_int_equal(noise_bounds_check(0, NOISE_SUM_MAX - 1, 1), 0);
+    assert_int_equal(noise_bounds_check(0, NOISE_SUM_MAX, 1), NOISE_BAD_PARAMETER);
+    assert_int_equal(noise_bounds_check(INT64_MIN, 0, 1), NOISE_BAD_PARAMETER);
+    assert_int_equal(noise_bounds_check(INT64_MIN, 0, 0), NOISE_BAD_PARAMETER);
+    assert_int_equal(noise_bounds_check(-(1 << 30), 1, 1ull << 32), NOISE_BAD_PARAMETER);
+    assert_int_equal(noise_bounds_check(-(1 << 30), 1, (1ull << 32) - 1), 0);
+    assert_int_equal(noise_bounds_check(-2, 1, UINT64_MAX), NOISE_BAD_PARAMETER);
+    assert_int_equal(noise_sensitivity(-3, 10, false, 1), 10);
+    assert_int_equal(noise_sensitivity(-30, 10, false, 4), 8);
+    assert_int_equal(noise_sensitivity(-3, 10, true, 4), 4); /* 13/4, up */
 }
 
 static void the_same_bytes_give_the_same_noise(void **state)
@@ -273,8 +415,14 @@ int main(void)
         cmocka_unit_test(a_stuck_source_ends_in_a_refusal),
         cmocka_unit_test(refuses_scales_outside_of_its_bounds),
         cmocka_unit_test(enumerating_all_draws_brackets_the_exact_probabilities),
+        cmocka_unit_test(enumerating_all_draws_of_gaussian_noise_does_too),
         cmocka_unit_test(bernoulli_exp_is_exact_too),
-        cmocka_unit_test(draws_follow_the_distribution),
+        cmocka_unit_test(a_coin_is_decided_by_as_many_digits_as_it_takes),
+        cmocka_unit_test(refuses_variances_that_128_bits_may_not_hold),
+        cmocka_unit_test(many_at_once_end_in_zeros_on_a_fault),
+        cmocka_unit_test(geometric_thresholds_are_correctly_rounded),
+        cmocka_unit_test(scaling_clamps_and_rounds_without_overflow),
+        cmocka_unit_test(bounds_that_may_overflow_are_refused),
         cmocka_unit_test(the_same_bytes_give_the_same_noise),
     };
 
