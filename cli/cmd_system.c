@@ -16,12 +16,15 @@ static int version(struct call *call)
     json_t *about = NULL;
 
     /* The client's own version is shown even where no daemon answers; the exit code then says so. */
-    call->output->done(call->output, "tinypartctl %s", TINYPART_VERSION);
+    bool ml_dsa = crypto_openssl_has(KEY_ML_DSA_44);
+    call->output->done(call->output, "tinypartctl %s\n%-20s %s", TINYPART_VERSION, "ml-dsa keys here",
+                       ml_dsa ? "yes" : "no; OpenSSL before 3.5 has none");
     int r = client_json(call->client, "GET", &path, NULL, &about);
     if (call->output->is_json) {
         if (about == NULL)
             about = json_object();
         json_object_set_new(about, "client_version", json_string(TINYPART_VERSION));
+        json_object_set_new(about, "client_ml_dsa", json_boolean(ml_dsa));
         call->output->object(call->output, about, NULL);
     } else if (r == EXIT_DONE) {
         size_t index;
@@ -123,9 +126,18 @@ static int write_public(const struct crypto_key *key, const char *name)
     return r != EXIT_DONE ? r : common_write(name, bytes_of_text(pem));
 }
 
+/* Whether this OpenSSL makes such keys. */
+static int kind_is_there(enum key_type type, struct why *why)
+{
+    if (crypto_openssl_has(type))
+        return 0;
+    return refuse(why, REFUSED_INVALID, "--type", "run with OpenSSL 3.5 or later, or take another type",
+                  "this OpenSSL makes no %s keys", crypto_key_type_name(type));
+}
+
 static int keygen(struct call *call)
 {
-    const char *type = call_option(call, "type");
+    enum key_type type = crypto_key_type_of(call_option(call, "type"));
     const char *file = call_option(call, "output");
     struct crypto_key *key = NULL;
     struct proto_signer signer;
@@ -133,11 +145,14 @@ static int keygen(struct call *call)
     char public_path[PATH_SIZE_MAX];
     char hex[2 * PUBLIC_KEY_SIZE_MAX + 1];
 
-    if (strcmp(type, "ed25519") != 0 && strcmp(type, "p256") != 0)
-        return call_usage(call, "--type takes ed25519 or p256, not %s", type);
-    int r = public_name(file, public_path, &why);
+    if (type == 0 || type == KEY_HSS_LMS)
+        return call_usage(call, "--type takes ed25519, p256, ml-dsa-44, ml-dsa-65 or ml-dsa-87, not %s",
+                          call_option(call, "type"));
+    int r = kind_is_there(type, &why);
     if (r == 0)
-        r = crypto_key_generate(strcmp(type, "p256") == 0 ? KEY_P256 : KEY_ED25519, &key);
+        r = public_name(file, public_path, &why);
+    if (r == 0)
+        r = crypto_key_generate(type, &key);
     if (r == 0)
         r = crypto_key_write_file(key, file, &why);
     r = common_outcome(r, &why);
@@ -146,10 +161,11 @@ static int keygen(struct call *call)
     if (r == EXIT_DONE) {
         crypto_key_signer(key, &signer);
         hex_encode(bytes_view(signer.key.raw, signer.key.size), hex);
-        call->output->done(call->output, "private key: %s (keep it to yourself)\npublic key:  %s\nin hex:      %s",
-                           file, public_path, hex);
-        json_t *made = json_pack("{s:s, s:s, s:s, s:s}", "type", type, "file", file, "public_file", public_path,
-                                 "public_hex", hex);
+        call->output->done(call->output, "private key: %s (keep it to yourself)\npublic key:  %s", file, public_path);
+        if (signer.key.size <= P256_RAW_SIZE)
+            call->output->done(call->output, "in hex:      %s", hex);
+        json_t *made = json_pack("{s:s, s:s, s:s, s:s}", "type", crypto_key_type_name(type), "file", file,
+                                 "public_file", public_path, "public_hex", hex);
         if (call->output->is_json)
             call->output->object(call->output, made, NULL);
         json_decref(made);
@@ -159,7 +175,7 @@ static int keygen(struct call *call)
 }
 
 static const struct option_row keygen_options[] = {
-    { "type", 0, "TYPE", true, "ed25519 or p256" },
+    { "type", 0, "TYPE", true, "ed25519, p256, or ml-dsa-44, ml-dsa-65, ml-dsa-87 (OpenSSL 3.5)" },
     { "output", 'o', "KEY.pem", true, "the new file; one that exists is never overwritten" },
     { 0 },
 };

@@ -327,11 +327,9 @@ static void collect_facts(struct daemon *daemon, struct api_facts *out)
 #else
     daemon->features[0] = (struct api_feature){ "oscore", false, "libcoap before 4.3.4 has none" };
 #endif
-#ifdef TINYPART_HAS_ML_DSA
-    daemon->features[1] = (struct api_feature){ "ml-dsa", false, "this OpenSSL has it; no device profile uses it" };
-#else
-    daemon->features[1] = (struct api_feature){ "ml-dsa", false, "OpenSSL before 3.5 has none" };
-#endif
+    daemon->features[1] = crypto_openssl_has(KEY_ML_DSA_44)
+                              ? (struct api_feature){ "ml-dsa", true, "ML-DSA-44, -65 and -87 are signed and verified" }
+                              : (struct api_feature){ "ml-dsa", false, "OpenSSL before 3.5 has none" };
     while (listens < TRANSPORT_COAP_LISTEN_MAX && daemon->listen[listens] != NULL)
         listens++;
     *out = (struct api_facts){
