@@ -229,8 +229,9 @@ static int start_core(struct daemon *daemon, struct why *why)
     core->random = &daemon->random;
     core->settings = (struct core_settings){
         .epoch_ms = config->privacy_epoch_ms,
-        .filter_cap_ueps = config->privacy_device_cap_ueps,
-        .life_cap_ueps = config->privacy_lifetime_cap_ueps,
+        .filter_cap = loss_caps_pure(config->privacy_device_cap_ueps),
+        .pool_unlock_ppm = 1000000,
+        .life_cap = { .ueps = config->privacy_lifetime_cap_ueps },
         .path_lifetime_ms = config->rollout_path_lifetime_ms,
         .rollout_concurrency = (unsigned)config->rollout_concurrency,
         .follow_moves = config->coap_follow_moves,

@@ -60,8 +60,8 @@ static json_t *ledger(const struct core *core, const struct status *status)
     return json_pack("{s:b,s:o,s:I,s:I,s:o,s:o,s:o}", "sound", !core->ledger_broken, "now",
                      json_time(status->ledger_ms), "epoch", (json_int_t)status->epoch, "epoch_ms", (json_int_t)epoch_ms,
                      "epoch_ends_at", json_time((status->epoch + 1) * epoch_ms), "filter_epsilon",
-                     json_epsilon(core->settings.filter_cap_ueps), "life_epsilon",
-                     json_cap(core->settings.life_cap_ueps));
+                     json_epsilon(core->settings.filter_cap.ueps), "life_epsilon",
+                     json_cap(core->settings.life_cap.ueps));
 }
 
 static json_t *coap_listen(const struct api_facts *facts)

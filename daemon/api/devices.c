@@ -56,7 +56,7 @@ static json_t *device_json(const struct request *request, const struct device *d
                      "address", json_words_or_null(device->address), "labels", labels_json(device), "sequence",
                      (json_int_t)device->sequence, "telemetry_sequence", (json_int_t)device->telemetry_sequence,
                      "report_key", json_key(request, &device->report_key), "life_spent_epsilon",
-                     json_epsilon(device->life_spent_ueps), "life_cap_epsilon", json_cap(device->life_cap_ueps),
+                     json_epsilon(device->life_spent.ueps), "life_cap_epsilon", json_cap(device->life_cap.ueps),
                      "created_at", json_time(device->created_ms), "seen_at", json_time(device->seen_ms));
 }
 

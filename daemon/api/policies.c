@@ -42,7 +42,7 @@ static json_t *policy_json(const struct policy *policy)
         policy->adjacency, "epoch_ms", (json_int_t)policy->epoch_ms, "scale", (json_int_t)policy->scale, "lower",
         scaled_json(policy->lower, policy->scale), "upper", scaled_json(policy->upper, policy->scale), "unit_text",
         json_words_or_null(policy->unit_text), "mechanism", policy->mechanism, "epsilon_per_reading",
-        json_epsilon(policy->reading_ueps), "contributions", (json_int_t)policy->contributions, "interval_ms",
+        json_epsilon(policy->reading.ueps), "contributions", (json_int_t)policy->contributions, "interval_ms",
         (json_int_t)policy->interval_ms, "retention_ms", (json_int_t)policy->retention_ms, "created_at",
         json_time(policy->created_ms), "document", document_json(policy));
 }

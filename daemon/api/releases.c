@@ -14,7 +14,7 @@ FORM(release_form, struct release_order,
      { "query", FIELD_TEXT, true, offsetof(struct release_order, query), 1, 15 },
      { "sensor", FIELD_TEXT, true, offsetof(struct release_order, sensor), 1, NAME_SIZE - 1 },
      { "selector", FIELD_TEXT, false, offsetof(struct release_order, selector), 0, SELECTOR_SIZE - 1 },
-     { "epsilon", FIELD_EPSILON, true, offsetof(struct release_order, ueps), 0, 0 },
+     { "epsilon", FIELD_EPSILON, true, offsetof(struct release_order, loss.ueps), 0, 0 },
      { "from", FIELD_TIME, false, offsetof(struct release_order, from_ms), 0, 0 },
      { "to", FIELD_TIME, false, offsetof(struct release_order, to_ms), 0, 0 },
      { "request", FIELD_TEXT, false, offsetof(struct release_order, request), 1, NAME_SIZE + 7 });
@@ -25,7 +25,7 @@ static json_t *summary_json(const struct release *release)
                      json_words(release->request), "tenant", json_words(release->tenant), "query", release->query,
                      "sensor", json_words(release->sensor), "selector", json_words(release->selector), "from",
                      json_time(release->from_ms), "to", json_time(release->to_ms), "epsilon",
-                     json_epsilon(release->ueps), "policy_version", (json_int_t)release->policy_version, "cohort",
+                     json_epsilon(release->loss.ueps), "policy_version", (json_int_t)release->policy_version, "cohort",
                      (json_int_t)release->cohort, "created_at", json_time(release->created_ms));
 }
 
@@ -95,9 +95,9 @@ static json_t *plan_json(const struct release_plan *plan, json_t *problem)
 {
     return json_pack("{s:b,s:b,s:o,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o}", "would_pass", plan->would_pass, "replay",
                      plan->replay, "problem", problem, "cohort", (json_int_t)plan->cohort, "epochs",
-                     (json_int_t)plan->epochs, "epsilon_per_device", json_epsilon(plan->ueps_per_device),
-                     "tenant_epsilon", json_epsilon(plan->tenant_ueps), "tenant_left_epsilon",
-                     json_epsilon(plan->tenant_left_ueps), "exhausted_devices", (json_int_t)plan->exhausted_devices,
+                     (json_int_t)plan->epochs, "epsilon_per_device", json_epsilon(plan->device_loss.ueps),
+                     "tenant_epsilon", json_epsilon(plan->tenant_loss.ueps), "tenant_left_epsilon",
+                     json_epsilon(plan->tenant_left.ueps), "exhausted_devices", (json_int_t)plan->exhausted_devices,
                      "first_exhausted", json_words_or_null(plan->first_exhausted), "error95", error_json(plan));
 }
 

@@ -21,10 +21,9 @@
 #include "daemon/core/texts.h"
 #include "daemon/core/transaction.h"
 
-#define LEDGER_FACT        "ledger_ms"
-#define BUDGET_CAP_MAX     1000000000000LL /* epsilon 10^6: beyond any use, far from any overflow */
-#define BUDGET_FIRST_EPOCH 0
-#define DAY_MS             86400000LL
+#define LEDGER_FACT "ledger_ms"
+#define PPM         1000000
+#define DAY_MS      86400000LL
 
 int ledger_now_ms(struct core *core, int64_t *out_ms)
 {
@@ -62,7 +61,7 @@ void ledger_epoch_name(const struct core *core, int64_t epoch, char out[32])
 
 int ledger_check(struct core *core, struct why *why)
 {
-    return core->store->charges_reconcile(core->store, why);
+    return core->store->ledger_recount(core->store, NULL, why);
 }
 
 int ledger_usable(const struct core *core, struct why *why)
@@ -74,47 +73,129 @@ int ledger_usable(const struct core *core, struct why *why)
         "the ledger's charges and what it says is spent differ: nothing is charged or released until that is mended");
 }
 
-bool ledger_fits(const struct charge_standing *standing, int64_t ueps)
+/* How much of a cap is free at a time: so many millionths as its epoch begins, the rest evenly until its end. */
+static struct loss_caps unlocked(const struct core *core, const struct loss_caps *cap, int64_t unlock_ppm,
+                                 int64_t epoch, int64_t now_ms)
 {
-    int64_t after;
+    const int64_t length_ms = core->settings.epoch_ms;
+    int64_t gone_ms = now_ms - ledger_epoch_start_ms(core, epoch);
 
-    return !__builtin_add_overflow(standing->spent_ueps, ueps, &after) && after <= standing->cap_ueps;
+    if (gone_ms >= length_ms || unlock_ppm >= PPM)
+        return *cap;
+    if (gone_ms < 0)
+        gone_ms = 0;
+    /* lengths are a year at most: 10^6 of them fit easily */
+    return loss_caps_part(cap, unlock_ppm * length_ms + (PPM - unlock_ppm) * gone_ms, PPM * length_ms);
 }
 
-int ledger_budget(struct core *core, int64_t tenant_id, int64_t epoch, int64_t present, struct charge_standing *out)
+/* The same before anything is unlocked. */
+static int budget_standing(struct core *core, int64_t tenant_id, int64_t epoch, int64_t now_ms,
+                           struct charge_standing *out, struct budget_terms *out_terms)
 {
     struct store *store = core->store;
-    struct charge_standing standing;
-    int64_t present_cap;
+    struct charge_standing standing = { 0 };
+    struct budget_terms present;
 
-    int r = store->budget_cap(store, tenant_id, present, &present_cap);
+    int r = store->terms_get(store, tenant_id, ledger_epoch(core, now_ms), &present);
+    if (r == 0)
+        r = store->terms_get(store, tenant_id, epoch, out_terms);
     if (r != 0)
         return r;
     r = store->budget_standing(store, tenant_id, epoch, &standing);
-    if (r == REFUSED_UNKNOWN) {
-        standing.spent_ueps = 0;
-        r = store->budget_cap(store, tenant_id, epoch, &standing.cap_ueps);
-    }
-    if (r != 0)
+    if (r < 0)
         return r;
-    if (standing.cap_ueps > present_cap)
-        standing.cap_ueps = present_cap;
+    if (r == REFUSED_UNKNOWN)
+        standing.cap = out_terms->cap;
+    standing.cap = loss_caps_lower(&standing.cap, &present.cap);
     *out = standing;
+    return 0;
+}
+
+int ledger_budget(struct core *core, int64_t tenant_id, int64_t epoch, int64_t now_ms, struct charge_standing *out)
+{
+    struct budget_terms terms;
+
+    int r = budget_standing(core, tenant_id, epoch, now_ms, out, &terms);
+    if (r == 0)
+        out->cap = unlocked(core, &out->cap, terms.unlock_ppm, epoch, now_ms);
+    return r;
+}
+
+/* The caps of an epoch's filters: its own, or the present ones where those are lower. */
+static int filter_cap(struct core *core, int64_t epoch, struct loss_caps *out)
+{
+    struct loss_caps own = core->settings.filter_cap;
+
+    int r = core->store->filter_cap_get(core->store, epoch, &own);
+    if (r < 0)
+        return r;
+    *out = loss_caps_lower(&own, &core->settings.filter_cap);
     return 0;
 }
 
 int ledger_filter(struct core *core, int64_t device_id, int64_t epoch, struct charge_standing *out)
 {
-    int r = core->store->filter_standing(core->store, device_id, epoch, out);
+    struct charge_standing standing = { 0 };
 
-    if (r == REFUSED_UNKNOWN) {
-        *out = (struct charge_standing){ .spent_ueps = 0, .cap_ueps = core->settings.filter_cap_ueps };
-        r = 0;
-    }
-    if (r == 0 && out->cap_ueps > core->settings.filter_cap_ueps) /* it was lowered meanwhile */
-        out->cap_ueps = core->settings.filter_cap_ueps;
+    int r = core->store->filter_standing(core->store, device_id, epoch, &standing);
+    if (r >= 0)
+        r = filter_cap(core, epoch, &standing.cap);
+    if (r == 0)
+        *out = standing;
     return r;
 }
+
+/* What is left of a cap without what is reserved; reserves came before a cap that fell, so they may be above it. */
+static struct loss_caps unreserved(const struct loss_caps *cap, const struct loss_caps *reserves)
+{
+    struct loss taken = loss_of_caps(reserves);
+
+    return loss_caps_left(&taken, cap);
+}
+
+static int device_caps(struct core *core, int64_t now_ms, struct charge *charge)
+{
+    struct store *store = core->store;
+    struct budget_terms terms = { 0 };
+    struct loss_caps all;
+
+    int r = filter_cap(core, charge->epoch, &charge->filter_cap);
+    if (r == 0)
+        r = store->reserves_sum(store, charge->epoch, 0, &all);
+    if (r == 0 && charge->tenant_id != 0)
+        r = store->terms_get(store, charge->tenant_id, charge->epoch, &terms);
+    if (r != 0)
+        return r;
+    charge->reserve = terms.reserve;
+    charge->has_reserves = all.ueps > 0 || all.nrho > 0 || all.delta > 0;
+    charge->pool_cap = unreserved(&charge->filter_cap, &all);
+    charge->pool_cap = unlocked(core, &charge->pool_cap, core->settings.pool_unlock_ppm, charge->epoch, now_ms);
+    if (!charge->has_reserves)
+        charge->filter_cap = charge->pool_cap;
+    return 0;
+}
+
+int ledger_caps(struct core *core, int64_t now_ms, struct charge *charge)
+{
+    struct charge_standing standing;
+    int r = 0;
+
+    if (charge->tenant_id != 0) {
+        r = ledger_budget(core, charge->tenant_id, charge->epoch, now_ms, &standing);
+        charge->budget_cap = standing.cap;
+    }
+    if (r == 0 && charge->cohort != NULL)
+        r = device_caps(core, now_ms, charge);
+    return r;
+}
+
+struct cohort cohort_of_one(int64_t device_id, struct cohort_member *member)
+{
+    *member = (struct cohort_member){ (uint32_t)(device_id / 64), UINT64_C(1) << device_id % 64 };
+    return (struct cohort){ .members = member, .member_count = 1, .device_count = 1 };
+}
+
+/* ---- budgets ---- */
 
 /* How a budget stands at a time. */
 static int budget_fill(struct core *core, const struct tenant *tenant, int64_t now_ms, struct budget *out,
@@ -122,91 +203,31 @@ static int budget_fill(struct core *core, const struct tenant *tenant, int64_t n
 {
     struct store *store = core->store;
     struct budget budget = { .tenant_id = tenant->id, .epoch_ms = core->settings.epoch_ms };
+    struct budget_terms terms, next;
     struct charge_standing standing;
 
     budget.epoch = ledger_epoch(core, now_ms);
     budget.renews_ms = ledger_epoch_start_ms(core, budget.epoch + 1);
-    budget.filter_cap_ueps = core->settings.filter_cap_ueps;
+    budget.filter_cap = core->settings.filter_cap;
     snprintf(budget.tenant, sizeof(budget.tenant), "%s", tenant->name);
-    int r = ledger_budget(core, tenant->id, budget.epoch, budget.epoch, &standing);
+    int r = budget_standing(core, tenant->id, budget.epoch, now_ms, &standing, &terms);
     if (r == REFUSED_UNKNOWN)
         return refuse(why, REFUSED_UNKNOWN, "tenant", "set one: tinypartctl budget set",
                       "tenant %s has no budget, so nothing can be released to it", tenant->name);
     if (r == 0)
-        r = store->budget_cap(store, tenant->id, budget.epoch + 1, &budget.next_cap_ueps);
+        r = store->terms_get(store, tenant->id, budget.epoch + 1, &next);
     if (r != 0)
         return r;
-    budget.cap_ueps = standing.cap_ueps;
-    budget.spent_ueps = standing.spent_ueps;
+    budget.cap = standing.cap;
+    budget.unlocked = unlocked(core, &standing.cap, terms.unlock_ppm, budget.epoch, now_ms);
+    budget.spent = standing.spent;
+    budget.reserve = terms.reserve;
+    budget.unlock_ppm = terms.unlock_ppm;
+    budget.next_cap = next.cap;
+    budget.next_reserve = next.reserve;
+    budget.next_unlock_ppm = next.unlock_ppm;
     *out = budget;
     return 0;
-}
-
-static int caps_put(struct core *core, int64_t tenant_id, int64_t present, int64_t cap_ueps)
-{
-    struct store *store = core->store;
-    int64_t standing_cap;
-
-    int r = store->budget_cap(store, tenant_id, present, &standing_cap);
-    if (r == REFUSED_UNKNOWN)
-        return store->budget_put(store, tenant_id, BUDGET_FIRST_EPOCH, cap_ueps);
-    if (r != 0)
-        return r;
-    if (cap_ueps <= standing_cap) {
-        r = store->budget_put(store, tenant_id, present, cap_ueps);
-        if (r != 0)
-            return r;
-        r = store->budget_lower(store, tenant_id, present, cap_ueps);
-        if (r != 0 && r != REFUSED_UNKNOWN) /* nothing charged yet in this epoch: nothing stands */
-            return r;
-    }
-    /* A rise that was ordered before is replaced, too. */
-    return store->budget_put(store, tenant_id, present + 1, cap_ueps);
-}
-
-static int budget_change(struct core *core, const struct caller *caller, const struct tenant *tenant, int64_t cap_ueps,
-                         struct budget *out, struct why *why)
-{
-    struct detail detail = DETAIL;
-    char cap[32], subject[96];
-    int64_t now_ms;
-
-    int r = ledger_now_ms(core, &now_ms);
-    if (r != 0)
-        return r;
-    r = caps_put(core, tenant->id, ledger_epoch(core, now_ms), cap_ueps);
-    if (r != 0)
-        return r;
-    fixed_format(cap_ueps, 6, cap);
-    detail_text(&detail, "epsilon", cap);
-    snprintf(subject, sizeof(subject), "tenant:%s", tenant->name);
-    r = audit_append(core, caller, "budget.set", subject, tenant->id, detail_end(&detail));
-    if (r != 0)
-        return r;
-    return budget_fill(core, tenant, now_ms, out, why);
-}
-
-int budget_set(struct core *core, const struct caller *caller, const char *name, int64_t cap_ueps, struct budget *out,
-               struct why *why)
-{
-    struct tenant tenant;
-    struct budget budget;
-
-    int r = access_check(caller, CAN_SET_BUDGET, why);
-    if (r != 0)
-        return r;
-    r = access_tenant(core, caller, name, &tenant, why);
-    if (r != 0)
-        return r;
-    if (cap_ueps < 0 || cap_ueps > BUDGET_CAP_MAX)
-        return refuse(why, REFUSED_INVALID, "epsilon", NULL, "a budget is between 0 and 1000000 for each epoch");
-    r = core->store->begin(core->store);
-    if (r != 0)
-        return r;
-    r = transaction_end(core, budget_change(core, caller, &tenant, cap_ueps, &budget, why));
-    if (r == 0)
-        *out = budget;
-    return r;
 }
 
 int budget_get(struct core *core, const struct caller *caller, const char *name, struct budget *out, struct why *why)

@@ -23,8 +23,8 @@ struct kept {
 /* A tenant that a live grant gives some of the pack's sensors. */
 struct taker {
     int64_t tenant_id;
-    uint64_t rules; /* one bit a rule */
-    int64_t ueps;   /* what its rows cost */
+    uint64_t rules;   /* one bit a rule */
+    struct loss loss; /* what its rows cost */
     bool has_sinks;
 };
 

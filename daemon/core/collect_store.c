@@ -12,14 +12,14 @@
 #include "daemon/core/collect_internal.h"
 #include "daemon/core/ledger.h"
 
-static int64_t rules_cost(const struct pack *pack, uint64_t rules)
+static struct loss rules_cost(const struct pack *pack, uint64_t rules)
 {
-    int64_t ueps = 0; /* at most RECORDS_PER_PACK_MAX * RELEASE_UEPS_MAX */
+    struct loss loss = { 0 };
 
     for (unsigned i = 0; i < pack->kept_count; i++)
         if ((rules >> pack->kept[i].rule & 1) != 0)
-            ueps += pack->rules[pack->kept[i].rule].policy.reading_ueps;
-    return ueps;
+            loss_add(&loss, &pack->rules[pack->kept[i].rule].policy.reading);
+    return loss;
 }
 
 /* 0 or a refusal: may this tenant have its rows? */
@@ -28,21 +28,21 @@ static int payer_check(struct core *core, const struct pack *pack, struct taker 
     struct charge_standing standing;
     unsigned sinks, open;
 
-    int r = ledger_budget(core, taker->tenant_id, pack->epoch, pack->epoch, &standing);
+    int r = ledger_budget(core, taker->tenant_id, pack->epoch, pack->now_ms, &standing);
     if (r != 0)
         return r; /* REFUSED_UNKNOWN: no budget (I7) */
     r = export_room(core, taker->tenant_id, &sinks, &open);
     if (r != 0)
         return r;
     taker->has_sinks = sinks > 0;
-    taker->ueps = rules_cost(pack, taker->rules);
+    taker->loss = rules_cost(pack, taker->rules);
     if (!taker->has_sinks)
         return 0;
     if (open == 0) {
         core->counters[COUNT_EXPORT_REFUSED]++;
         return REFUSED_BUSY;
     }
-    return ledger_fits(&standing, taker->ueps) ? 0 : REFUSED_EXHAUSTED;
+    return loss_fits(&standing.spent, &taker->loss, &standing.cap) == LOSS_NONE ? 0 : REFUSED_EXHAUSTED;
 }
 
 int pack_payers(struct core *core, struct pack *pack, struct why *why)
@@ -78,7 +78,7 @@ static void row_put(struct buffer *out, const struct pack *pack, const struct ke
     char value[32], epsilon[32], step[32], when[32];
 
     fixed_format(kept->value, digits, value);
-    fixed_format(rule->policy.reading_ueps, 6, epsilon);
+    fixed_format(rule->policy.reading.ueps, 6, epsilon);
     fixed_format(1, digits, step);
     time_format(kept->time_ms, when);
     buffer_format(out, "{\"sensor\":\"%s\",\"value\":\"%s\",\"unit\":", rule->sensor, value);
@@ -123,7 +123,8 @@ static int rows_queue(struct core *core, const struct pack *pack, const struct t
 
 /* ---- charges ---- */
 
-static int filter_refuse(struct core *core, struct pack *pack, int64_t ueps, struct why *why)
+static int filter_refuse(struct core *core, struct pack *pack, const struct charge *charge,
+                         const struct charge_refused *refused, struct why *why)
 {
     struct charge_standing standing;
     char name[32], spent[32], cap[32], more[32], next[32];
@@ -132,52 +133,54 @@ static int filter_refuse(struct core *core, struct pack *pack, int64_t ueps, str
     if (r != 0)
         return r;
     pack->counter = COUNT_TELEMETRY_OVER_BUDGET;
-    if (ledger_fits(&standing, ueps))
+    if (refused->scope == CHARGE_LIFE)
         return refuse(why, REFUSED_EXHAUSTED, "device", NULL,
                       "device %s has lost all that it may lose in its whole life", pack->device.name);
     ledger_epoch_name(core, pack->epoch, name);
     time_format(ledger_epoch_start_ms(core, pack->epoch + 1), next);
-    fixed_format(standing.spent_ueps, 6, spent);
-    fixed_format(standing.cap_ueps, 6, cap);
-    fixed_format(ueps, 6, more);
-    return refuse(
-        why, REFUSED_EXHAUSTED, "device", "the next epoch has its own filter",
-        "the filter of device %s for epoch %s has spent %s of %s and this pack asks %s more; the next epoch begins %s",
-        pack->device.name, name, spent, cap, more, next);
+    struct loss whole = loss_of_caps(&standing.cap);
+    loss_amount_format(&standing.spent, refused->currency, spent);
+    loss_amount_format(&whole, refused->currency, cap);
+    loss_amount_format(&charge->loss, refused->currency, more);
+    return refuse(why, REFUSED_EXHAUSTED, "device", "the next epoch has its own filter",
+                  "the filter of device %s for epoch %s has spent %s of %s %s%s and this pack asks %s more; the next "
+                  "epoch begins %s",
+                  pack->device.name, name, spent, cap, loss_currency_name(refused->currency),
+                  refused->scope == CHARGE_POOL ? " (some of which is reserved to tenants)" : "", more, next);
 }
 
 static int taker_charge(struct core *core, const struct pack *pack, const struct taker *taker, int64_t first_id)
 {
-    struct charge_standing standing;
     struct charge charge = {
         .cause = "telemetry",
         .cause_id = first_id,
         .tenant_id = taker->tenant_id,
         .epoch = pack->epoch,
-        .ueps = taker->ueps,
+        .loss = taker->loss,
     };
 
-    int r = ledger_budget(core, taker->tenant_id, pack->epoch, pack->epoch, &standing);
-    if (r != 0)
-        return r;
-    charge.cap_ueps = standing.cap_ueps;
-    return core->store->charge(core->store, &charge, NULL);
+    int r = ledger_caps(core, pack->now_ms, &charge);
+    return r != 0 ? r : core->store->charge(core->store, &charge, NULL);
 }
 
 static int pack_charge(struct core *core, struct pack *pack, int64_t first_id, struct why *why)
 {
+    struct cohort_member member;
+    struct cohort cohort = cohort_of_one(pack->device.id, &member);
+    struct charge_refused refused = { 0 };
     struct charge charge = {
         .cause = "telemetry",
         .cause_id = first_id,
-        .device_id = pack->device.id,
+        .cohort = &cohort,
         .epoch = pack->epoch,
-        .ueps = rules_cost(pack, UINT64_MAX),
-        .cap_ueps = core->settings.filter_cap_ueps,
+        .loss = rules_cost(pack, UINT64_MAX),
     };
 
-    int r = core->store->charge(core->store, &charge, NULL);
+    int r = ledger_caps(core, pack->now_ms, &charge);
+    if (r == 0)
+        r = core->store->charge(core->store, &charge, &refused);
     if (r == REFUSED_EXHAUSTED)
-        return filter_refuse(core, pack, charge.ueps, why);
+        return filter_refuse(core, pack, &charge, &refused, why);
     for (unsigned i = 0; r == 0 && i < pack->taker_count; i++) {
         const struct taker *taker = &pack->takers[i];
         if (!taker->has_sinks)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "daemon/base/refusal.h"
+#include "daemon/base/loss.h"
 #include "device_proto/crypto.h"
 
 struct store;
@@ -35,10 +36,12 @@ enum counter {
 };
 
 struct core_settings {
-    int64_t epoch_ms;             /* length of a privacy epoch; the ledger remembers it and refuses another */
-    int64_t filter_cap_ueps;      /* what one device may lose in an epoch, over all tenants, in micro-epsilon */
-    int64_t life_cap_ueps;        /* what one device may ever lose; 0: unbounded, counted all the same */
-    int64_t path_lifetime_ms;     /* how long a fetch path lives */
+    int64_t epoch_ms;            /* length of a privacy epoch; the ledger remembers it and refuses another */
+    struct loss_caps filter_cap; /* what one device may lose in an epoch, over all tenants: the guarantee */
+    int64_t pool_unlock_ppm;   /* of what no tenant has reserved of it, free when an epoch begins; the rest is unlocked
+                                  evenly until its end */
+    struct loss_caps life_cap; /* what one device may ever lose; 0: unbounded, counted all the same */
+    int64_t path_lifetime_ms;  /* how long a fetch path lives */
     unsigned rollout_concurrency; /* steps under way at once, over all rollouts */
     bool claim_by_itself;         /* a lab's switch: unknown endpoints that name a profile are claimed at once */
     bool follow_moves;            /* a claimed device may register from another host than it is known at */

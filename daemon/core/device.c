@@ -102,7 +102,7 @@ static int device_insert_new(struct core *core, const struct caller *caller, str
 int device_create(struct core *core, const struct caller *caller, const struct device_order *order, struct device *out,
                   struct why *why)
 {
-    struct device device = { .created_ms = clock_now_ms(core->clock), .life_cap_ueps = core->settings.life_cap_ueps };
+    struct device device = { .created_ms = clock_now_ms(core->clock), .life_cap = core->settings.life_cap };
 
     int r = access_check(caller, CAN_MANAGE_DEVICES, why);
     if (r != 0)
@@ -160,8 +160,8 @@ static void narrow(struct device *device)
     device->address[0] = '\0';
     device->sequence = 0;
     device->telemetry_sequence = 0;
-    device->life_spent_ueps = 0;
-    device->life_cap_ueps = 0;
+    device->life_spent = (struct loss){ 0 };
+    device->life_cap = (struct loss_caps){ 0 };
     device->report_key = (struct public_key){ 0 };
 }
 

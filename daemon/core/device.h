@@ -8,6 +8,7 @@
 
 #include "daemon/core/core.h"
 #include "daemon/core/limits.h"
+#include "daemon/base/loss.h"
 #include "daemon/core/selector.h"
 
 struct caller;
@@ -24,8 +25,8 @@ struct device {
     uint64_t sequence;            /* highest manifest sequence number given out (I9) */
     uint64_t telemetry_sequence;  /* highest accepted */
     struct public_key report_key; /* type 0: none; what its SUIT reports are signed with */
-    int64_t life_spent_ueps;
-    int64_t life_cap_ueps; /* 0: unbounded */
+    struct loss life_spent;       /* by its odometer */
+    struct loss_caps life_cap;    /* 0: that currency is unbounded, and counted all the same */
     int64_t created_ms;
     int64_t seen_ms; /* 0: never */
     struct label labels[LABELS_MAX];

@@ -115,7 +115,7 @@ static int device_new(struct core *core, const struct registration_order *order,
         return r;
     device->created_ms = clock_now_ms(core->clock);
     device->seen_ms = device->created_ms;
-    device->life_cap_ueps = core->settings.life_cap_ueps;
+    device->life_cap = core->settings.life_cap;
     device->state = DEVICE_UNCLAIMED;
     if (core->settings.claim_by_itself && order->profile_hint != NULL &&
         (r = core->store->profile_by_name(core->store, order->profile_hint, &profile)) != REFUSED_UNKNOWN) {

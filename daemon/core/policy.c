@@ -103,10 +103,11 @@ static int policy_read(const struct core *core, const struct policy_order *order
         return r;
     if (out->lower >= out->upper)
         return refuse(why, REFUSED_INVALID, "lower", NULL, "lower must be below upper");
-    if (fixed_parse(epsilon, 6, &out->reading_ueps) != 0 || out->reading_ueps < 1 ||
-        out->reading_ueps > RELEASE_UEPS_MAX)
+    int64_t reading_ueps;
+    if (fixed_parse(epsilon, 6, &reading_ueps) != 0 || reading_ueps < 1 || reading_ueps > RELEASE_UEPS_MAX)
         return refuse(why, REFUSED_INVALID, "epsilon", NULL,
                       "epsilon for each reading is a decimal from 0.000001 to %lld", RELEASE_UEPS_MAX / 1000000);
+    out->reading = loss_of_pure(reading_ueps);
     r = range_read(order->contributions, CONTRIBUTIONS_DEFAULT, 1, CONTRIBUTIONS_MAX, "contributions",
                    &out->contributions, why);
     if (r == 0)
@@ -171,7 +172,7 @@ static int document_make(const struct core *core, struct policy *policy, struct 
 {
     struct noise_scale scale;
 
-    if (noise_scale_of(policy_sensitivity(policy), policy->reading_ueps, UINT32_MAX, &scale) != 0)
+    if (noise_scale_of(policy_sensitivity(policy), policy->reading.ueps, UINT32_MAX, &scale) != 0)
         return refuse(why, REFUSED_INVALID, "epsilon", "raise epsilon or lower the scale",
                       "so small an epsilon needs more noise than devices can count");
     uint64_t output_bound = (scale.num + scale.den - 1) / scale.den * OUTPUT_SCALES;
@@ -191,7 +192,7 @@ static int document_make(const struct core *core, struct policy *policy, struct 
         .scale = (uint32_t)policy->scale,
         .unit_text = bytes_of_text(policy->unit_text),
         .mechanism = POLICY_DISCRETE_LAPLACE,
-        .micro_epsilon = (uint64_t)policy->reading_ueps,
+        .micro_epsilon = (uint64_t)policy->reading.ueps,
         .parameter_num = (uint32_t)scale.num,
         .parameter_den = (uint32_t)scale.den,
         .contributions = (uint32_t)policy->contributions,
@@ -217,7 +218,7 @@ static int policy_audit(struct core *core, const struct caller *caller, const st
     detail_text(&detail, "lower", text);
     fixed_format(policy->upper, digits, text);
     detail_text(&detail, "upper", text);
-    fixed_format(policy->reading_ueps, 6, text);
+    fixed_format(policy->reading.ueps, 6, text);
     detail_text(&detail, "epsilon_per_reading", text);
     detail_number(&detail, "contributions", policy->contributions);
     detail_number(&detail, "retention_ms", policy->retention_ms);

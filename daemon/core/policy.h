@@ -4,6 +4,7 @@
 
 #include "daemon/core/core.h"
 #include "daemon/core/limits.h"
+#include "daemon/base/loss.h"
 
 struct caller;
 
@@ -19,7 +20,9 @@ struct policy {
     int64_t upper;         /* scaled */
     char unit_text[16];    /* "Cel", SenML's names */
     char mechanism[16];    /* "laplace" */
-    int64_t reading_ueps;  /* what one reading noised on board costs, micro-epsilon */
+    int64_t parameter_num; /* of the mechanism, where bounds and epsilon do not say it already; else 0 */
+    int64_t parameter_den;
+    struct loss reading;   /* what one reading noised on board costs */
     int64_t contributions; /* most readings of one device that count in one epoch */
     int64_t interval_ms;   /* between two polls or posts */
     int64_t retention_ms;  /* raw readings are deleted after that */

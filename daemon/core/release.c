@@ -29,7 +29,8 @@ static void release_fill(const struct asked *asked, const struct release_order *
     out->tenant_id = asked->tenant.id;
     out->from_ms = asked->from_ms;
     out->to_ms = asked->to_ms;
-    out->ueps = asked->ueps;
+    out->loss = asked->loss;
+    snprintf(out->mechanism, sizeof(out->mechanism), "laplace");
     out->policy_version = asked->policy.version;
     out->cohort = asked->device_count;
     out->created_ms = asked->now_ms;
@@ -56,15 +57,17 @@ static int room_check(struct core *core, const struct asked *asked, struct why *
 static int release_record(struct core *core, const struct caller *caller, const struct release *release)
 {
     struct detail detail = DETAIL;
-    char subject[96], epsilon[32];
+    char subject[96], epsilon[32], rho[32];
 
-    fixed_format(release->ueps, 6, epsilon);
+    fixed_format(release->loss.ueps, 6, epsilon);
+    fixed_format(release->loss.nrho, 9, rho);
     snprintf(subject, sizeof(subject), "release:%lld", (long long)release->id);
     detail_text(&detail, "request", release->request);
     detail_text(&detail, "query", release->query);
     detail_text(&detail, "sensor", release->sensor);
     detail_text(&detail, "selector", release->selector);
     detail_text(&detail, "epsilon", epsilon);
+    detail_text(&detail, "rho", rho);
     detail_number(&detail, "cohort", release->cohort);
     return audit_append(core, caller, "release.create", subject, release->tenant_id, detail_end(&detail));
 }
@@ -140,7 +143,7 @@ static int release_run(struct core *core, const struct caller *caller, const str
         core->store->rollback(core->store);
     else
         r = transaction_end(core, r);
-    if (r == REFUSED_EXHAUSTED && exhausted.kind != EXHAUSTED_NOTHING)
+    if (r == REFUSED_EXHAUSTED && (exhausted.no_budget || exhausted.refused.scope != 0))
         r = exhausted_refuse(core, asked, &exhausted, why);
     out->replayed = is_replay;
     return r;

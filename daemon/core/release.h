@@ -6,6 +6,7 @@
 
 #include "daemon/core/core.h"
 #include "daemon/core/limits.h"
+#include "daemon/base/loss.h"
 
 struct caller;
 
@@ -17,8 +18,10 @@ struct release {
     char query[16]; /* "count", "sum", "mean" */
     char sensor[NAME_SIZE];
     char selector[SELECTOR_SIZE];
+    char parameters[256];   /* of its kind of query, as JSON; "": none */
     int64_t from_ms, to_ms; /* [from, to) */
-    int64_t ueps;           /* charged to every asked device, in every epoch of the window */
+    char mechanism[16];     /* "laplace" */
+    struct loss loss;       /* charged to every asked device, in every epoch of the window */
     int64_t policy_version;
     int64_t cohort; /* devices asked */
     int64_t created_ms;
@@ -29,7 +32,9 @@ struct release {
 
 struct release_order {
     const char *tenant, *query, *sensor, *selector;
-    int64_t ueps;
+    const char *mechanism; /* NULL: "laplace" */
+    /* What it may cost: epsilon for a mechanism that has one, else rho. The rest follows from it and the mechanism. */
+    struct loss loss;
     int64_t from_ms, to_ms; /* 0: start of the present epoch; now */
     const char *request;    /* NULL: derived */
 };
@@ -38,10 +43,11 @@ struct release_order {
 struct release_plan {
     int64_t cohort;
     int64_t epochs;
-    int64_t ueps_per_device; /* over all epochs of the window */
-    int64_t tenant_ueps;
-    int64_t tenant_left_ueps;  /* before */
-    int64_t exhausted_devices; /* filters that would refuse */
+    struct loss loss;             /* of each device and of the tenant, in each epoch */
+    struct loss device_loss;      /* over all epochs of the window */
+    struct loss tenant_loss;      /* the same */
+    struct loss_caps tenant_left; /* before, in the epoch that has least */
+    int64_t exhausted_devices;    /* filters that would refuse */
     char first_exhausted[NAME_SIZE];
     /* Half width of the 95 % interval of the answer, in the sensor's unit (count: readings): num / den. For a mean, as
      * if every asked device gave all the readings that count; den 0: no interval can be stated beforehand. */

@@ -25,7 +25,7 @@ static const char too_far[] = "the noised mean is beyond all numbers: too small 
 static int noised_plan(int64_t sensitivity, int64_t ueps, struct noised *out)
 {
     out->used = true;
-    out->ueps = ueps;
+    out->loss = loss_of_pure(ueps);
     int r = noise_scale_of(sensitivity, ueps, NOISE_SCALE_NUM_MAX, &out->scale);
     if (r == 0)
         r = noise_half_width_95(out->scale, &out->half_width_95);
@@ -34,10 +34,11 @@ static int noised_plan(int64_t sensitivity, int64_t ueps, struct noised *out)
     return r;
 }
 
-int asked_noise(const struct asked *asked, struct noised *out_sum, struct noised *out_count, struct why *why)
+int asked_noise(struct asked *asked, struct noised *out_sum, struct noised *out_count, struct why *why)
 {
-    int64_t count_ueps = asked->query == QUERY_MEAN ? asked->ueps / 2 : asked->ueps;
-    int64_t sum_ueps = asked->query == QUERY_MEAN ? asked->ueps - count_ueps : asked->ueps;
+    const int64_t ueps = asked->wanted.ueps;
+    int64_t count_ueps = asked->query == QUERY_MEAN ? ueps / 2 : ueps;
+    int64_t sum_ueps = asked->query == QUERY_MEAN ? ueps - count_ueps : ueps;
     int64_t sensitivity;
     int r = 0;
 
@@ -51,6 +52,11 @@ int asked_noise(const struct asked *asked, struct noised *out_sum, struct noised
     if (r == -ERANGE)
         return refuse(why, REFUSED_INVALID, "epsilon", "ask with a larger epsilon",
                       "so small an epsilon needs more noise than can be drawn");
+    asked->loss = (struct loss){ 0 };
+    if (r == 0 && out_sum->used)
+        loss_add(&asked->loss, &out_sum->loss);
+    if (r == 0 && out_count->used)
+        loss_add(&asked->loss, &out_count->loss);
     return r;
 }
 
@@ -179,7 +185,7 @@ static void put_noise(struct buffer *out, const char *quantity, const struct noi
     char value[32], epsilon[32], scale_unit[32];
 
     fixed_format(noised->value, digits, value);
-    fixed_format(noised->ueps, 6, epsilon);
+    fixed_format(noised->loss.ueps, 6, epsilon);
     fixed_format(1, digits, scale_unit);
     buffer_format(out,
                   "{\"quantity\":\"%s\",\"value\":\"%s\",\"step\":\"%s\",\"scale_num\":%llu,\"scale_den\":%llu,"
@@ -220,7 +226,8 @@ static void put_head(struct buffer *out, const struct asked *asked, int64_t rele
 static void put_privacy(struct buffer *out, const struct asked *asked, const struct noised *sum,
                         const struct noised *count, int digits)
 {
-    put_decimal(out, "epsilon", asked->ueps, 6);
+    put_decimal(out, "epsilon", asked->loss.ueps, 6);
+    put_decimal(out, "rho", asked->loss.nrho, 9);
     buffer_text(out, "\"privacy\":{\"mechanism\":\"discrete Laplace\",\"unit\":\"device-epoch\",");
     buffer_format(out, "\"epoch_ms\":%lld,", (long long)asked->policy.epoch_ms);
     put_text(

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/core/ledger.h"
 #include "daemon/core/release_internal.h"
 
 #define CAPACITY_FIRST 256
@@ -27,10 +28,56 @@ static int cohort_add(void *context, const struct device *device)
     return 0;
 }
 
+#define MEMBER_SIZE 12
+
+/* The digest names the set: what the store keeps once, however many releases ask the same devices. */
+static int cohort_digest(struct core *core, struct cohort *cohort)
+{
+    uint8_t *image = malloc(cohort->member_count * MEMBER_SIZE);
+
+    if (image == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < cohort->member_count; i++) {
+        uint8_t *at = image + i * MEMBER_SIZE;
+        for (unsigned j = 0; j < 4; j++)
+            at[j] = (uint8_t)(cohort->members[i].chunk >> (24 - 8 * j));
+        for (unsigned j = 0; j < 8; j++)
+            at[4 + j] = (uint8_t)(cohort->members[i].devices >> (56 - 8 * j));
+    }
+    int r = core->crypto->sha256(core->crypto->context, bytes_view(image, cohort->member_count * MEMBER_SIZE),
+                                 cohort->digest);
+    free(image);
+    return r;
+}
+
+static int cohort_make(struct core *core, struct asked *asked)
+{
+    struct cohort *cohort = &asked->cohort;
+
+    cohort->members = calloc((size_t)asked->device_count, sizeof(*cohort->members));
+    if (cohort->members == NULL)
+        return -ENOMEM;
+    cohort->device_count = asked->device_count;
+    for (int64_t i = 0; i < asked->device_count; i++) {
+        struct cohort_member one;
+        cohort_of_one(asked->devices[i], &one);
+        struct cohort_member *last = cohort->member_count > 0 ? &cohort->members[cohort->member_count - 1] : NULL;
+        if (i > 0 && asked->devices[i] <= asked->devices[i - 1])
+            return -EPROTO; /* the store gives devices by their ids */
+        if (last != NULL && last->chunk == one.chunk)
+            last->devices |= one.devices;
+        else
+            cohort->members[cohort->member_count++] = one;
+    }
+    return cohort_digest(core, cohort);
+}
+
 void asked_deinit(struct asked *asked)
 {
     free(asked->devices);
+    free(asked->cohort.members);
     asked->devices = NULL;
+    asked->cohort = (struct cohort){ 0 };
 }
 
 int64_t asked_epochs(const struct asked *asked)
@@ -59,7 +106,7 @@ int asked_cohort(struct core *core, struct asked *asked, struct why *why)
         return refuse(why, REFUSED_UNKNOWN, "selector", "see tinypartctl grant list and device list",
                       "no device with these labels is granted to tenant %s for sensor %s", asked->tenant.name,
                       asked->policy.sensor);
-    return 0;
+    return cohort_make(core, asked);
 }
 
 int cohort_totals(struct core *core, const struct asked *asked, struct totals *out)

@@ -18,7 +18,8 @@ struct asked {
     char selector[SELECTOR_SIZE];
     char request[NAME_SIZE + 8];
     uint8_t hash[DIGEST_SIZE];
-    int64_t ueps;
+    struct loss wanted;     /* what the order lets it cost */
+    struct loss loss;       /* what it costs: asked_noise() */
     int64_t from_ms, to_ms; /* [from, to) */
     int64_t now_ms;         /* the ledger's */
     int64_t kept_from_ms;   /* all readings since then are still there */
@@ -26,6 +27,7 @@ struct asked {
     int64_t *devices; /* ids of the cohort */
     int64_t device_count;
     int64_t device_capacity;
+    struct cohort cohort; /* the same devices, for the ledger */
 };
 
 /* The clamped, bounded truth. It never leaves. */
@@ -36,18 +38,17 @@ struct totals {
 /* One noised number of an answer. */
 struct noised {
     bool used;
-    int64_t ueps;
+    struct loss loss;
     int64_t value;
     struct noise_scale scale;
     int64_t half_width_95, half_width_975;
 };
 
 /* What refused. */
-enum exhausted_kind { EXHAUSTED_NOTHING, EXHAUSTED_NO_BUDGET, EXHAUSTED_BUDGET, EXHAUSTED_DEVICE };
 struct exhausted {
-    enum exhausted_kind kind;
+    bool no_budget;                /* the tenant has none at all */
+    struct charge_refused refused; /* scope 0: nothing */
     int64_t epoch;
-    int64_t device_id;
 };
 
 void asked_deinit(struct asked *asked);
@@ -70,7 +71,7 @@ int exhausted_refuse(struct core *core, const struct asked *asked, const struct 
 int asked_standing(struct core *core, const struct asked *asked, struct release_plan *plan);
 
 /* release_answer.c: how much noise, and the document that leaves. */
-int asked_noise(const struct asked *asked, struct noised *out_sum, struct noised *out_count, struct why *why);
+int asked_noise(struct asked *asked, struct noised *out_sum, struct noised *out_count, struct why *why);
 int noise_add(struct core *core, const struct totals *totals, struct noised *sum, struct noised *count);
 int release_answer_write(const struct asked *asked, int64_t release_id, const struct noised *sum,
                          const struct noised *count, char *out, size_t capacity, size_t *out_size);

@@ -54,8 +54,10 @@ static int form_read(const struct release_order *order, struct asked *out, struc
     r = selector_parse(text, &selector, why);
     if (r != 0)
         return r;
-    out->ueps = order->ueps;
-    if (order->ueps < (out->query == QUERY_MEAN ? 2 : 1) || order->ueps > RELEASE_UEPS_MAX)
+    if (order->mechanism != NULL && strcmp(order->mechanism, "laplace") != 0)
+        return refuse(why, REFUSED_INVALID, "mechanism", "ask for laplace", "there is no such mechanism");
+    out->wanted = order->loss;
+    if (order->loss.ueps < (out->query == QUERY_MEAN ? 2 : 1) || order->loss.ueps > RELEASE_UEPS_MAX)
         return refuse(why, REFUSED_INVALID, "epsilon", NULL, "epsilon must be above 0 and at most %lld",
                       RELEASE_UEPS_MAX / 1000000);
     if (order->from_ms < 0 || order->to_ms < 0 ||
@@ -73,9 +75,10 @@ static int content_hash(struct core *core, const struct asked *asked, const char
 {
     char text[REQUEST_TEXT_MAX];
 
-    int length = snprintf(text, sizeof(text), "tinypart release 1\n%lld\n%d\n%s\n%s\n%lld\n%lld\n%lld\n%lld\n",
-                          (long long)asked->tenant.id, (int)asked->query, sensor, asked->selector,
-                          (long long)asked->ueps, (long long)from_ms, (long long)to_ms, (long long)policy_version);
+    int length =
+        snprintf(text, sizeof(text), "tinypart release 1\n%lld\n%d\n%s\n%s\n%lld\n%lld\n%lld\n%lld\n",
+                 (long long)asked->tenant.id, (int)asked->query, sensor, asked->selector, (long long)asked->wanted.ueps,
+                 (long long)from_ms, (long long)to_ms, (long long)policy_version);
     if (length < 0 || (size_t)length >= sizeof(text))
         return -E2BIG;
     return core->crypto->sha256(core->crypto->context, bytes_view(text, (size_t)length), out);

@@ -167,6 +167,12 @@ void put_word(struct query *query, const struct words *words, unsigned value)
         put_text(query, words->names[value]);
 }
 
+void put_pointer(struct query *query, void *pointer, const char *type)
+{
+    if (query->fault == 0)
+        bound(query, sqlite3_bind_pointer(query->stmt, ++query->bound, pointer, type, NULL));
+}
+
 void put_page(struct query *query, struct page page)
 {
     if (page.limit == 0 || page.limit > PAGE_MAX)

@@ -27,6 +27,7 @@ enum domain {
     DOMAIN_FETCH,
     DOMAIN_POLICY,
     DOMAIN_LEDGER,
+    DOMAIN_RECOUNT,
     DOMAIN_READING,
     DOMAIN_RELEASE,
     DOMAIN_EXPORT,
@@ -81,6 +82,7 @@ void put_text_cut(struct query *query, const char *text, size_t size);
 void put_bytes(struct query *query, struct bytes bytes);
 void put_digest(struct query *query, const uint8_t digest[DIGEST_SIZE]);
 void put_word(struct query *query, const struct words *words, unsigned value);
+void put_pointer(struct query *query, void *pointer, const char *type); /* for functions of this room; type is static */
 void put_page(struct query *query, struct page page); /* after, then limit; a limit out of 1..PAGE_MAX: -EINVAL */
 
 /* Read the next column of the present row. */

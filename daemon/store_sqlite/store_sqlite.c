@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/store_sqlite/cells.h"
 #include "daemon/store_sqlite/migration.h"
 #include "daemon/store_sqlite/statement.h"
 #include "daemon/store_sqlite/verbs.h"
@@ -172,6 +173,8 @@ static int open_database(const char *path, sqlite3 **db)
         rc = sqlite3_db_config(*db, SQLITE_DBCONFIG_DQS_DDL, 0, (int *)NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_extended_result_codes(*db, 1);
+    if (rc == SQLITE_OK)
+        rc = cells_register(*db);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof settings / sizeof settings[0]; i++)
         rc = sqlite3_exec(*db, settings[i], NULL, NULL, NULL);
     return *db == NULL ? -ENOMEM : sqlite_result(*db, rc);

@@ -13,7 +13,7 @@
 
 enum {
     INSERT,
-    INSERT_ODOMETER,
+    INSERT_LIFE_CAP,
     INSERT_LABEL,
     UPDATE,
     DELETE_LABELS,
@@ -28,18 +28,21 @@ enum {
     DELETE,
     DEPART,
     RETURN,
-    DELETE_ODOMETER,
     OPEN_STEP,
     WAITING_STEP,
     RAISE_TELEMETRY,
     KNOWN
 };
 
-#define COLUMNS                                                                                                  \
-    "SELECT d.id, d.name, d.state, coalesce(d.profile, ''), d.class_name, d.address, d.sequence,"                \
-    " d.telemetry_sequence, d.report_key_type, d.report_key, o.spent_ueps, o.cap_ueps, d.created_ms, d.seen_ms," \
-    " (SELECT group_concat(key || char(31) || value, char(30)) FROM label WHERE device_id = d.id)"               \
-    " FROM device d JOIN odometer o ON o.device_id = d.id"
+#define LOST                                                                                       \
+    "ledger_cell(l.cells, d.id, 0), ledger_cell(l.cells, d.id, 1), ledger_cell(l.cells, d.id, 2)," \
+    " ledger_cell(l.cells, d.id, 3)"
+#define MAY "ledger_cell(c.cells, d.id, 0), ledger_cell(c.cells, d.id, 1), ledger_cell(c.cells, d.id, 2)"
+#define COLUMNS                                                                                           \
+    "SELECT d.id, d.name, d.state, coalesce(d.profile, ''), d.class_name, d.address, d.sequence,"         \
+    " d.telemetry_sequence, d.report_key_type, d.report_key, " LOST ", " MAY ", d.created_ms, d.seen_ms," \
+    " (SELECT group_concat(key || char(31) || value, char(30)) FROM label WHERE device_id = d.id)"        \
+    " FROM device d LEFT JOIN life l ON l.place = d.id / 64 LEFT JOIN life_cap c ON c.place = d.id / 64"
 
 static const struct statements statements = {
     DOMAIN_DEVICE,
@@ -49,8 +52,10 @@ static const struct statements statements = {
                    " report_key_type, report_key, created_ms, seen_ms, id) VALUES (?1, ?, ?, ?, ?,"
                    " max(?, coalesce((SELECT sequence FROM departed WHERE name = ?1), 0)), ?, ?, ?, ?, ?,"
                    " (SELECT device_id FROM departed WHERE name = ?1)) RETURNING id",
-        [INSERT_ODOMETER] = "INSERT INTO odometer (device_id, spent_ueps, cap_ueps) VALUES (?, 0, ?)"
-                            " ON CONFLICT (device_id) DO NOTHING",
+        /* one that comes again keeps the caps that it had */
+        [INSERT_LIFE_CAP] = "INSERT INTO life_cap (place, cells) SELECT ?1 / 64, ledger_set(NULL, ?1, ?2, ?3, ?4)"
+                            " WHERE ?2 + ?3 + ?4 > 0 AND NOT EXISTS (SELECT 1 FROM departed WHERE device_id = ?1)"
+                            " ON CONFLICT (place) DO UPDATE SET cells = ledger_set(life_cap.cells, ?1, ?2, ?3, ?4)",
         [INSERT_LABEL] = "INSERT INTO label (device_id, key, value) VALUES (?, ?, ?)",
         [UPDATE] = "UPDATE device SET state = ?, profile = ?, class_name = ?, address = ?, report_key_type = ?,"
                    " report_key = ? WHERE id = ?",
@@ -66,10 +71,9 @@ static const struct statements statements = {
         [SEEN] = "UPDATE device SET seen_ms = max(seen_ms, ?) WHERE id = ?",
         [DELETE] = "DELETE FROM device WHERE id = ?",
         [DEPART] = "INSERT INTO departed (name, device_id, sequence) SELECT d.name, d.id, d.sequence FROM device d"
-                   " JOIN odometer o ON o.device_id = d.id WHERE d.id = ? AND (d.sequence > 0 OR o.spent_ueps > 0)",
+                   " LEFT JOIN life l ON l.place = d.id / 64 WHERE d.id = ?"
+                   " AND (d.sequence > 0 OR ledger_cell(l.cells, d.id, 1) > 0)", /* all that is lost has a rho */
         [RETURN] = "DELETE FROM departed WHERE device_id = ?",
-        [DELETE_ODOMETER] = "DELETE FROM odometer WHERE device_id = ?1"
-                            " AND NOT EXISTS (SELECT 1 FROM departed WHERE device_id = ?1)",
         [OPEN_STEP] = "SELECT 1 FROM step WHERE device_id = ? AND " UNDER_WAY,
         [WAITING_STEP] = "SELECT 1 FROM step INDEXED BY step_waiting WHERE device_id = ? AND state = 'waiting' LIMIT 1",
         [RAISE_TELEMETRY] = "UPDATE device SET telemetry_sequence = ? WHERE id = ? AND telemetry_sequence < ?",
@@ -111,8 +115,13 @@ static void read_device(struct query *query, void *out)
     device->sequence = take_u64(query);
     device->telemetry_sequence = take_u64(query);
     take_key(query, &device->report_key);
-    device->life_spent_ueps = take_int(query);
-    device->life_cap_ueps = take_int(query);
+    device->life_spent.ueps = take_int(query);
+    device->life_spent.nrho = take_int(query);
+    device->life_spent.delta = take_int(query);
+    device->life_spent.impure = take_bool(query);
+    device->life_cap.ueps = take_int(query);
+    device->life_cap.nrho = take_int(query);
+    device->life_cap.delta = take_int(query);
     device->created_ms = take_int(query);
     device->seen_ms = take_int(query);
     take_text(query, labels.text, sizeof labels.text);
@@ -160,13 +169,15 @@ static int insert_row(struct store *store, const struct device *device, int64_t 
     return query_int(&query, out_id);
 }
 
-static int insert_odometer(struct store *store, int64_t id, int64_t cap_ueps)
+static int insert_life_cap(struct store *store, int64_t id, const struct loss_caps *cap)
 {
     struct query query;
 
-    query_open(&query, store, &statements, INSERT_ODOMETER);
+    query_open(&query, store, &statements, INSERT_LIFE_CAP);
     put_int(&query, id);
-    put_int(&query, cap_ueps);
+    put_int(&query, cap->ueps);
+    put_int(&query, cap->nrho);
+    put_int(&query, cap->delta);
     return query_run(&query);
 }
 
@@ -198,7 +209,7 @@ static int store_device_insert(struct store *store, struct device *device)
         return r;
     r = insert_row(store, device, &id);
     if (r == 0)
-        r = insert_odometer(store, id, device->life_cap_ueps);
+        r = insert_life_cap(store, id, &device->life_cap);
     if (r == 0)
         r = insert_labels(store, id, device);
     if (r == 0)
@@ -210,8 +221,8 @@ static int store_device_insert(struct store *store, struct device *device)
         return r;
     device->id = id;
     device->sequence = made.sequence;
-    device->life_spent_ueps = made.life_spent_ueps;
-    device->life_cap_ueps = made.life_cap_ueps;
+    device->life_spent = made.life_spent;
+    device->life_cap = made.life_cap;
     return 0;
 }
 
@@ -312,8 +323,6 @@ static int delete_row(struct store *store, int64_t id)
     struct query query;
     int r = with_id(store, DEPART, id);
 
-    if (r == 0)
-        r = with_id(store, DELETE_ODOMETER, id);
     if (r != 0)
         return r;
     query_open(&query, store, &statements, DELETE);

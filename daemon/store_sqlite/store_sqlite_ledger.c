@@ -1,107 +1,234 @@
 /* store_sqlite_ledger.c - what was spent, of whom, and why.
- * A charge is one conditional write a scope: the row rises only if it stays within its cap, and how many rows changed
- * is the answer. Nothing is read before it is written, so no order of events can spend the same money twice. Where two
- * scopes are written (a device's filter and its odometer), a savepoint makes it both or neither. */
+ * A charge is one conditional write a scope, whatever the number of devices: the row rises only if it stays within its
+ * cap. Nothing is read before it is written, so no order of events can spend the same money twice. Where several scopes
+ * are written (budget, filter, pool, odometer), a savepoint makes it all or none. */
+#include "daemon/store_sqlite/cells.h"
 #include "daemon/store_sqlite/verbs.h"
 #include "daemon/store_sqlite/words.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdlib.h>
 
 enum {
-    CAP_PUT,
+    TERMS_PUT,
+    TERMS_OF,
+    RESERVES,
+    RECAP,
     CAP_OF,
-    LOWER,
+    CAP_PUT,
+    CAP_FIRST,
     BUDGET_STANDING,
     FILTER_STANDING,
-    ODOMETER_STANDING,
     SPEND_BUDGET,
     SPEND_FILTER,
-    SPEND_ODOMETER,
-    RECORD,
-    BUDGETS_APART,
-    FILTERS_APART,
-    ODOMETERS_APART
+    SPEND_POOL,
+    SPEND_SHARE,
+    SPEND_LIFE,
+    TRY_FILTER,
+    TRY_POOL,
+    TRY_LIFE,
+    DEVICE_IS,
+    COHORT_PUT,
+    COHORT_OF,
+    RECORD
 };
 
-/* One statement spends: a new row starts with the cap given; one that is there keeps its own, and the lower of the two
- * holds. The comparison subtracts, as a sum could leave int64. Over the cap given nothing is selected and so nothing
- * written. */
-#define SPEND(table, scope)                                                                               \
-    "INSERT INTO " table " (" scope ", epoch, spent_ueps, cap_ueps) SELECT ?1, ?2, ?3, ?4 WHERE ?3 <= ?4" \
-    " ON CONFLICT (" scope ", epoch) DO UPDATE SET spent_ueps = spent_ueps + excluded.spent_ueps"         \
-    " WHERE excluded.spent_ueps <= min(cap_ueps, excluded.cap_ueps) - spent_ueps"
-
-/* First scope that stands apart from its charges, whichever side has more: who, epoch, spent, charged. */
-#define APART(table, scope, epoch)                                                               \
-    "SELECT who, epoch, sum(spent), sum(charged) FROM ("                                         \
-    "SELECT " scope " AS who, " epoch " AS epoch, spent_ueps AS spent, 0 AS charged FROM " table \
-    " UNION ALL SELECT " scope ", " epoch ", 0, ueps FROM charge WHERE " scope " IS NOT NULL)"   \
-    " GROUP BY who, epoch HAVING sum(spent) <> sum(charged) LIMIT 1"
+/* Each member of the cohort of job ?1, ?2 of them: i. */
+#define MEMBERS "WITH RECURSIVE member(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM member WHERE i + 1 < ?2) "
+/* Raises what stands at each member's place, ?3 + chunk; other: what ledger_raise() looks at beside it. A NULL cell is
+ * refused by the column. */
+#define RAISE(table, other)                                                                                           \
+    MEMBERS "INSERT INTO " table " (place, cells) SELECT ?3 + ledger_chunk(?1, i),"                                   \
+            " ledger_raise(?1, ledger_chunk(?1, i), NULL, " other(                                                    \
+                "?3 + ledger_chunk(?1, i)") ") FROM member WHERE"                                                     \
+                                            " true ON CONFLICT (place) DO UPDATE SET cells = ledger_raise(?1, " table \
+                                            ".place, " table ".cells, " other(table ".place") ")"
+#define TRY(table, other)                                                         \
+    MEMBERS "SELECT count(ledger_raise(?1, ledger_chunk(?1, i), t.cells, " other( \
+        "?3 + ledger_chunk(?1, i)") ")) FROM member LEFT JOIN " table " t ON t.place = ?3 + ledger_chunk(?1, i)"
+#define NOTHING(place)  "NULL"
+#define SHARE_AT(place) "(SELECT cells FROM share s WHERE s.place = " place " AND s.tenant_id = ?4)"
+#define CAPS_AT(place)  "(SELECT cells FROM life_cap c WHERE c.place = " place ")"
 
 static const struct statements statements = {
     DOMAIN_LEDGER,
     {
-        [CAP_PUT] = "INSERT INTO budget_cap (tenant_id, from_epoch, cap_ueps) VALUES (?, ?, ?)"
-                    " ON CONFLICT (tenant_id, from_epoch) DO UPDATE SET cap_ueps = excluded.cap_ueps",
-        [CAP_OF] = "SELECT cap_ueps FROM budget_cap WHERE tenant_id = ? AND from_epoch <= ?"
-                   " ORDER BY from_epoch DESC LIMIT 1",
-        [LOWER] = "UPDATE budget SET cap_ueps = max(spent_ueps, ?1) WHERE tenant_id = ?2 AND epoch = ?3"
-                  " AND cap_ueps > ?1",
-        [BUDGET_STANDING] = "SELECT spent_ueps, cap_ueps FROM budget WHERE tenant_id = ? AND epoch = ?",
-        [FILTER_STANDING] = "SELECT spent_ueps, cap_ueps FROM filter WHERE device_id = ? AND epoch = ?",
-        [ODOMETER_STANDING] = "SELECT o.spent_ueps, o.cap_ueps FROM odometer o JOIN device d ON d.id = o.device_id"
-                              " WHERE o.device_id = ?",
-        [SPEND_BUDGET] = SPEND("budget", "tenant_id"),
-        [SPEND_FILTER] = SPEND("filter", "device_id"),
-        [SPEND_ODOMETER] = "UPDATE odometer SET spent_ueps = spent_ueps + ?2 WHERE device_id = ?1 AND ?2 <="
-                           " CASE cap_ueps WHEN 0 THEN 9223372036854775807 ELSE cap_ueps END - spent_ueps"
-                           " AND EXISTS (SELECT 1 FROM device WHERE id = ?1)",
-        [RECORD] = "INSERT INTO charge (cause, cause_id, tenant_id, device_id, epoch, ueps) VALUES (?, ?, ?, ?, ?, ?)",
-        [BUDGETS_APART] = APART("budget", "tenant_id", "epoch"),
-        [FILTERS_APART] = APART("filter", "device_id", "epoch"),
-        [ODOMETERS_APART] = APART("odometer", "device_id", "0"),
+        [TERMS_PUT] = "INSERT INTO budget_terms (tenant_id, from_epoch, cap_ueps, cap_nrho, cap_delta, pure_only,"
+                      " reserve_ueps, reserve_nrho, reserve_delta, unlock_ppm) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                      " ON CONFLICT (tenant_id, from_epoch) DO UPDATE SET cap_ueps = excluded.cap_ueps,"
+                      " cap_nrho = excluded.cap_nrho, cap_delta = excluded.cap_delta, pure_only = excluded.pure_only,"
+                      " reserve_ueps = excluded.reserve_ueps, reserve_nrho = excluded.reserve_nrho,"
+                      " reserve_delta = excluded.reserve_delta, unlock_ppm = excluded.unlock_ppm",
+        [TERMS_OF] = "SELECT cap_ueps, cap_nrho, cap_delta, pure_only, reserve_ueps, reserve_nrho, reserve_delta,"
+                     " unlock_ppm FROM budget_terms WHERE tenant_id = ? AND from_epoch <= ?"
+                     " ORDER BY from_epoch DESC LIMIT 1",
+        [RESERVES] = "SELECT coalesce(sum(reserve_ueps), 0), coalesce(sum(reserve_nrho), 0),"
+                     " coalesce(sum(reserve_delta), 0), 0 FROM budget_terms t WHERE tenant_id <> ?2 AND from_epoch ="
+                     " (SELECT max(from_epoch) FROM budget_terms n WHERE n.tenant_id = t.tenant_id"
+                     " AND n.from_epoch <= ?1)",
+        [RECAP] = "UPDATE budget SET cap_ueps = max(spent_ueps, ?3), cap_nrho = max(spent_nrho, ?4),"
+                  " cap_delta = max(spent_delta, ?5), pure_only = ?6 WHERE tenant_id = ?1 AND epoch = ?2",
+        [CAP_OF] = "SELECT cap_ueps, cap_nrho, cap_delta, pure_only FROM filter_cap WHERE epoch = ?",
+        [CAP_PUT] = "INSERT INTO filter_cap (epoch, cap_ueps, cap_nrho, cap_delta, pure_only) VALUES (?, ?, ?, ?, ?)"
+                    " ON CONFLICT (epoch) DO UPDATE SET cap_ueps = excluded.cap_ueps, cap_nrho = excluded.cap_nrho,"
+                    " cap_delta = excluded.cap_delta, pure_only = excluded.pure_only",
+        [CAP_FIRST] = "INSERT INTO filter_cap (epoch, cap_ueps, cap_nrho, cap_delta, pure_only)"
+                      " VALUES (?, ?, ?, ?, ?) ON CONFLICT (epoch) DO NOTHING",
+        [BUDGET_STANDING] = "SELECT spent_ueps, spent_nrho, spent_delta, impure, cap_ueps, cap_nrho, cap_delta,"
+                            " pure_only FROM budget WHERE tenant_id = ? AND epoch = ?",
+        /* a device of which nothing was charged in the epoch stands in a row of its neighbours, with zeros */
+        [FILTER_STANDING] = "SELECT ledger_cell(f.cells, ?1, 0), ledger_cell(f.cells, ?1, 1),"
+                            " ledger_cell(f.cells, ?1, 2), ledger_cell(f.cells, ?1, 3), cap_ueps, cap_nrho, cap_delta,"
+                            " pure_only FROM filter f JOIN filter_cap c ON c.epoch = ?2"
+                            " WHERE f.place = ?2 * 4294967296 + ?1 / 64 AND ledger_cell(f.cells, ?1, 1) > 0",
+        /* One statement spends: a new row starts with the cap given; one that is there keeps its own, and the lower of
+         * the two holds. The comparisons subtract, as a sum could leave int64. Over the cap given nothing is selected
+         * and so nothing written. ?3 ueps ?4 nrho ?5 delta ?6 impure ?7.. caps ?10 pure only */
+        [SPEND_BUDGET] = "INSERT INTO budget (tenant_id, epoch, spent_ueps, spent_nrho, spent_delta, impure, cap_ueps,"
+                         " cap_nrho, cap_delta, pure_only) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10"
+                         " WHERE ?3 <= ?7 AND ?4 <= ?8 AND ?5 <= ?9 AND ?6 + ?10 < 2"
+                         " ON CONFLICT (tenant_id, epoch) DO UPDATE SET spent_ueps = spent_ueps + ?3,"
+                         " spent_nrho = spent_nrho + ?4, spent_delta = spent_delta + ?5, impure = max(impure, ?6)"
+                         " WHERE (?3 = 0 OR ?3 <= min(cap_ueps, ?7) - spent_ueps)"
+                         " AND (?4 = 0 OR ?4 <= min(cap_nrho, ?8) - spent_nrho)"
+                         " AND (?5 = 0 OR ?5 <= min(cap_delta, ?9) - spent_delta)"
+                         " AND ?6 + max(pure_only, ?10) < 2",
+        [SPEND_FILTER] = RAISE("filter", NOTHING),
+        [SPEND_POOL] = RAISE("pool", SHARE_AT),
+        [SPEND_SHARE] = MEMBERS "INSERT INTO share (place, tenant_id, cells) SELECT ?3 + ledger_chunk(?1, i), ?4,"
+                                " ledger_raise(?1, ledger_chunk(?1, i), NULL, NULL) FROM member WHERE true"
+                                " ON CONFLICT (place, tenant_id) DO UPDATE SET"
+                                " cells = ledger_raise(?1, share.place, share.cells, NULL)",
+        [SPEND_LIFE] = RAISE("life", CAPS_AT),
+        [TRY_FILTER] = TRY("filter", NOTHING),
+        [TRY_POOL] = TRY("pool", SHARE_AT),
+        [TRY_LIFE] = TRY("life", CAPS_AT),
+        [DEVICE_IS] = "SELECT 1 FROM device WHERE id = ?",
+        [COHORT_PUT] = "INSERT INTO cohort (sha256, devices, members) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [COHORT_OF] = "SELECT id FROM cohort WHERE sha256 = ?",
+        [RECORD] = "INSERT INTO charge (cause, cause_id, tenant_id, device_id, cohort_id, epoch, ueps, nrho, delta)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     },
 };
 
-static int store_budget_put(struct store *store, int64_t tenant_id, int64_t from_epoch, int64_t cap_ueps)
+#define PLACES_OF_EPOCH INT64_C(4294967296)
+#define EPOCH_MAX       (INT64_MAX / PLACES_OF_EPOCH)
+
+/* ---- terms and caps ---- */
+
+static void put_caps(struct query *query, const struct loss_caps *caps)
+{
+    put_int(query, caps->ueps);
+    put_int(query, caps->nrho);
+    put_int(query, caps->delta);
+    put_int(query, caps->pure_only);
+}
+
+static void take_caps(struct query *query, struct loss_caps *out)
+{
+    out->ueps = take_int(query);
+    out->nrho = take_int(query);
+    out->delta = take_int(query);
+    out->pure_only = take_bool(query);
+}
+
+static int store_terms_put(struct store *store, int64_t tenant_id, int64_t from_epoch, const struct budget_terms *terms)
 {
     struct query query;
 
-    query_open(&query, store, &statements, CAP_PUT);
+    query_open(&query, store, &statements, TERMS_PUT);
     put_int(&query, tenant_id);
     put_int(&query, from_epoch);
-    put_int(&query, cap_ueps);
+    put_caps(&query, &terms->cap);
+    put_int(&query, terms->reserve.ueps);
+    put_int(&query, terms->reserve.nrho);
+    put_int(&query, terms->reserve.delta);
+    put_int(&query, terms->unlock_ppm);
     return query_run(&query);
 }
 
-static int store_budget_cap(struct store *store, int64_t tenant_id, int64_t epoch, int64_t *out_cap)
+static void read_terms(struct query *query, void *out)
+{
+    struct budget_terms *terms = out;
+
+    take_caps(query, &terms->cap);
+    terms->reserve.ueps = take_int(query);
+    terms->reserve.nrho = take_int(query);
+    terms->reserve.delta = take_int(query);
+    terms->unlock_ppm = take_int(query);
+}
+
+static int store_terms_get(struct store *store, int64_t tenant_id, int64_t epoch, struct budget_terms *out)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, TERMS_OF);
+    put_int(&query, tenant_id);
+    put_int(&query, epoch);
+    return query_one(&query, read_terms, out, sizeof *out);
+}
+
+static void read_caps(struct query *query, void *out)
+{
+    take_caps(query, out);
+}
+
+static int store_reserves_sum(struct store *store, int64_t epoch, int64_t but_tenant_id, struct loss_caps *out)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, RESERVES);
+    put_int(&query, epoch);
+    put_int(&query, but_tenant_id);
+    return query_one(&query, read_caps, out, sizeof *out);
+}
+
+static int store_budget_recap(struct store *store, int64_t tenant_id, int64_t epoch, const struct loss_caps *cap)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, RECAP);
+    put_int(&query, tenant_id);
+    put_int(&query, epoch);
+    put_caps(&query, cap);
+    return query_must_change(&query, REFUSED_UNKNOWN);
+}
+
+static int store_filter_cap_get(struct store *store, int64_t epoch, struct loss_caps *out)
 {
     struct query query;
 
     query_open(&query, store, &statements, CAP_OF);
-    put_int(&query, tenant_id);
     put_int(&query, epoch);
-    return query_int(&query, out_cap);
+    return query_one(&query, read_caps, out, sizeof *out);
 }
 
-static int store_budget_lower(struct store *store, int64_t tenant_id, int64_t epoch, int64_t cap_ueps)
+static int cap_write(struct store *store, unsigned which, int64_t epoch, const struct loss_caps *cap)
 {
     struct query query;
 
-    query_open(&query, store, &statements, LOWER);
-    put_int(&query, cap_ueps);
-    put_int(&query, tenant_id);
+    query_open(&query, store, &statements, which);
     put_int(&query, epoch);
+    put_caps(&query, cap);
     return query_run(&query);
 }
+
+static int store_filter_cap_put(struct store *store, int64_t epoch, const struct loss_caps *cap)
+{
+    return cap_write(store, CAP_PUT, epoch, cap);
+}
+
+/* ---- standing ---- */
 
 static void read_standing(struct query *query, void *out)
 {
     struct charge_standing *standing = out;
 
-    standing->spent_ueps = take_int(query);
-    standing->cap_ueps = take_int(query);
+    standing->spent.ueps = take_int(query);
+    standing->spent.nrho = take_int(query);
+    standing->spent.delta = take_int(query);
+    standing->spent.impure = take_bool(query);
+    take_caps(query, &standing->cap);
 }
 
 static int standing_of(struct store *store, unsigned which, int64_t who, int64_t epoch, struct charge_standing *out)
@@ -110,8 +237,7 @@ static int standing_of(struct store *store, unsigned which, int64_t who, int64_t
 
     query_open(&query, store, &statements, which);
     put_int(&query, who);
-    if (which != ODOMETER_STANDING)
-        put_int(&query, epoch);
+    put_int(&query, epoch);
     return query_one(&query, read_standing, out, sizeof *out);
 }
 
@@ -125,144 +251,295 @@ static int store_filter_standing(struct store *store, int64_t device_id, int64_t
     return standing_of(store, FILTER_STANDING, device_id, epoch, out);
 }
 
-static int spend(struct store *store, unsigned which, int64_t who, const struct charge *charge)
+/* ---- one charge ---- */
+
+static int refuse_budget(struct store *store, const struct charge *charge, struct charge_refused *out)
+{
+    struct charge_standing standing = { .cap = charge->budget_cap };
+    int r = store_budget_standing(store, charge->tenant_id, charge->epoch, &standing);
+
+    if (r < 0)
+        return r;
+    struct loss_caps caps = loss_caps_lower(&standing.cap, &charge->budget_cap);
+    *out = (struct charge_refused){ CHARGE_BUDGET, loss_fits(&standing.spent, &charge->loss, &caps), 0 };
+    return REFUSED_EXHAUSTED;
+}
+
+static int spend_budget(struct store *store, const struct charge *charge, struct charge_refused *refused)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, SPEND_BUDGET);
+    put_int(&query, charge->tenant_id);
+    put_int(&query, charge->epoch);
+    put_int(&query, charge->loss.ueps);
+    put_int(&query, charge->loss.nrho);
+    put_int(&query, charge->loss.delta);
+    put_int(&query, charge->loss.impure);
+    put_caps(&query, &charge->budget_cap);
+    int r = query_must_change(&query, REFUSED_EXHAUSTED);
+    return r == REFUSED_EXHAUSTED ? refuse_budget(store, charge, refused) : r;
+}
+
+/* One statement over all members. tenant_id 0: the statement has no share. */
+static int raise(struct store *store, unsigned which, struct cells_job *job, int64_t place, int64_t tenant_id)
 {
     struct query query;
 
     query_open(&query, store, &statements, which);
-    put_int(&query, who);
-    put_int(&query, charge->epoch);
-    put_int(&query, charge->ueps);
-    put_int(&query, charge->cap_ueps);
-    return query_must_change(&query, REFUSED_EXHAUSTED);
+    put_pointer(&query, job, CELLS_JOB);
+    put_int(&query, (int64_t)job->cohort->member_count);
+    put_int(&query, place);
+    if (which == SPEND_POOL || which == SPEND_SHARE || which == TRY_POOL)
+        put_int(&query, tenant_id);
+    int r = query_run(&query);
+    return r != 0 && job->refused.currency != LOSS_NONE ? REFUSED_EXHAUSTED : r;
 }
 
-static int spend_odometer(struct store *store, const struct charge *charge)
+static bool some(const struct loss_caps *reserve)
 {
+    return reserve->ueps > 0 || reserve->nrho > 0 || reserve->delta > 0;
+}
+
+static int spend_scope(struct store *store, const struct charge *charge, enum charge_scope scope, uint64_t *no_room,
+                       struct charge_refused *refused)
+{
+    const bool tries = no_room != NULL;
+    struct cells_job job = { .cohort = charge->cohort, .loss = charge->loss, .no_room = no_room };
+    int64_t place = scope == CHARGE_LIFE ? 0 : charge->epoch * PLACES_OF_EPOCH;
+    unsigned which = scope == CHARGE_FILTER ? (tries ? TRY_FILTER : SPEND_FILTER)
+                     : scope == CHARGE_POOL ? (tries ? TRY_POOL : SPEND_POOL)
+                                            : (tries ? TRY_LIFE : SPEND_LIFE);
+
+    job.rule = scope == CHARGE_FILTER ? CELLS_UNDER_CAPS : scope == CHARGE_POOL ? CELLS_DRAWN : CELLS_UNDER_OTHER;
+    job.caps = scope == CHARGE_POOL ? charge->pool_cap : charge->filter_cap;
+    if (scope == CHARGE_POOL && charge->tenant_id != 0)
+        job.reserve = charge->reserve;
+    int r = raise(store, which, &job, place, charge->tenant_id);
+    if ((r == REFUSED_EXHAUSTED || (r == 0 && tries)) && job.refused.currency != LOSS_NONE &&
+        (refused->device_id == 0 || job.refused.device_id < refused->device_id))
+        *refused = (struct charge_refused){ scope, job.refused.currency, job.refused.device_id };
+    return r;
+}
+
+static int spend_share(struct store *store, const struct charge *charge)
+{
+    struct cells_job job = { .cohort = charge->cohort, .loss = charge->loss, .rule = CELLS_UNCAPPED };
+
+    if (charge->tenant_id == 0 || !some(&charge->reserve))
+        return 0;
+    return raise(store, SPEND_SHARE, &job, charge->epoch * PLACES_OF_EPOCH, charge->tenant_id);
+}
+
+/* The caps that hold: the epoch's own, or the present ones where those are lower. */
+static int filter_cap_hold(struct store *store, struct charge *charge, bool begins)
+{
+    struct loss_caps own = charge->filter_cap;
+    int r = begins ? cap_write(store, CAP_FIRST, charge->epoch, &own) : 0;
+
+    if (r == 0)
+        r = store_filter_cap_get(store, charge->epoch, &own);
+    if (r < 0)
+        return r;
+    charge->filter_cap = loss_caps_lower(&own, &charge->filter_cap);
+    return 0;
+}
+
+static int spend_devices(struct store *store, const struct charge *wanted, struct charge_refused *refused)
+{
+    struct charge charge = *wanted;
+    int r = filter_cap_hold(store, &charge, true);
+
+    if (r == 0)
+        r = spend_scope(store, &charge, CHARGE_FILTER, NULL, refused);
+    if (r == 0 && charge.has_reserves)
+        r = spend_share(store, &charge);
+    if (r == 0 && charge.has_reserves)
+        r = spend_scope(store, &charge, CHARGE_POOL, NULL, refused);
+    if (r == 0)
+        r = spend_scope(store, &charge, CHARGE_LIFE, NULL, refused);
+    return r;
+}
+
+static int64_t only_device(const struct cohort *cohort)
+{
+    return (int64_t)cohort->members[0].chunk * CELLS_DEVICES + __builtin_ctzll(cohort->members[0].devices);
+}
+
+static int cohort_put(struct store *store, const struct cohort *cohort, int64_t *out_id)
+{
+    size_t size = cohort->member_count * 12;
+    uint8_t *members = malloc(size);
     struct query query;
 
-    query_open(&query, store, &statements, SPEND_ODOMETER);
-    put_int(&query, charge->device_id);
-    put_int(&query, charge->ueps);
-    return query_must_change(&query, REFUSED_EXHAUSTED);
+    if (members == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < cohort->member_count; i++) {
+        for (unsigned j = 0; j < 4; j++)
+            members[12 * i + j] = (uint8_t)(cohort->members[i].chunk >> (24 - 8 * j));
+        for (unsigned j = 0; j < 8; j++)
+            members[12 * i + 4 + j] = (uint8_t)(cohort->members[i].devices >> (56 - 8 * j));
+    }
+    query_open(&query, store, &statements, COHORT_PUT);
+    put_digest(&query, cohort->digest);
+    put_int(&query, cohort->device_count);
+    put_bytes(&query, bytes_view(members, size));
+    int r = query_run(&query);
+    free(members);
+    if (r != 0)
+        return r;
+    query_open(&query, store, &statements, COHORT_OF);
+    put_digest(&query, cohort->digest);
+    return query_int(&query, out_id);
 }
 
 static int record(struct store *store, const struct charge *charge)
 {
+    int64_t device_id = 0, cohort_id = 0;
     struct query query;
+    int r = 0;
 
+    if (charge->cohort != NULL && charge->cohort->device_count == 1)
+        device_id = only_device(charge->cohort);
+    else if (charge->cohort != NULL)
+        r = cohort_put(store, charge->cohort, &cohort_id);
+    if (r != 0)
+        return r;
     query_open(&query, store, &statements, RECORD);
     put_text(&query, charge->cause);
     put_int(&query, charge->cause_id);
     put_id(&query, charge->tenant_id);
-    put_id(&query, charge->device_id);
+    put_id(&query, device_id);
+    put_id(&query, cohort_id);
     put_int(&query, charge->epoch);
-    put_int(&query, charge->ueps);
+    put_id(&query, charge->loss.ueps); /* 0: it has no pure epsilon */
+    put_int(&query, charge->loss.nrho);
+    put_int(&query, charge->loss.delta);
     return query_run(&query);
 }
 
-/* How the scope that refused stands; nothing written to it yet: untouched, under the cap that was offered. */
-static int standing_after_refusal(struct store *store, unsigned which, const struct charge *charge,
-                                  struct charge_standing *out)
+/* One device alone, which nobody counted out of the registry just now. */
+static int device_check(struct store *store, const struct cohort *cohort)
 {
-    struct charge_standing standing = { 0, charge->cap_ueps };
-    int64_t who = which == BUDGET_STANDING ? charge->tenant_id : charge->device_id;
-    int r = standing_of(store, which, who, charge->epoch, &standing);
+    struct query query;
+    int64_t one;
 
-    if (r < 0 || (r != 0 && which == ODOMETER_STANDING))
-        return r; /* no odometer in use: no such device (any more) */
-    if (which != ODOMETER_STANDING && standing.cap_ueps > charge->cap_ueps)
-        standing.cap_ueps = charge->cap_ueps;
-    if (out != NULL)
-        *out = standing;
-    return REFUSED_EXHAUSTED;
+    if (cohort == NULL || cohort->device_count != 1)
+        return 0;
+    query_open(&query, store, &statements, DEVICE_IS);
+    put_int(&query, only_device(cohort));
+    return query_int(&query, &one);
 }
 
-static int charge_in_savepoint(struct store *store, const struct charge *charge, unsigned *out_refused)
+static int charge_in_savepoint(struct store *store, const struct charge *charge, struct charge_refused *refused)
 {
-    bool of_device = charge->device_id != 0;
-    int r;
+    int r = device_check(store, charge->cohort);
 
-    *out_refused = of_device ? FILTER_STANDING : BUDGET_STANDING;
-    r = of_device ? spend(store, SPEND_FILTER, charge->device_id, charge)
-                  : spend(store, SPEND_BUDGET, charge->tenant_id, charge);
-    if (r == 0 && of_device) {
-        *out_refused = ODOMETER_STANDING;
-        r = spend_odometer(store, charge);
-    }
+    if (r == 0 && charge->tenant_id != 0)
+        r = spend_budget(store, charge, refused);
+    if (r == 0 && charge->cohort != NULL)
+        r = spend_devices(store, charge, refused);
     return r != 0 ? r : record(store, charge);
 }
 
-static int store_charge(struct store *store, const struct charge *charge, struct charge_standing *out)
+static bool charge_is_valid(const struct charge *charge)
 {
-    unsigned refused = 0;
-    int r;
+    const struct cohort *cohort = charge->cohort;
 
-    if (charge->ueps <= 0 || charge->cap_ueps < 0 || (charge->tenant_id != 0) == (charge->device_id != 0))
+    if (!loss_is_valid(&charge->loss) || charge->epoch < 0 || charge->epoch > EPOCH_MAX)
+        return false;
+    if (charge->loss.impure && charge->loss.ueps != 0) /* one mechanism has a pure epsilon or it has none */
+        return false;
+    if (charge->tenant_id != 0 && !loss_caps_are_valid(&charge->budget_cap))
+        return false;
+    if (cohort == NULL)
+        return charge->tenant_id != 0;
+    return cohort->member_count > 0 && cohort->device_count > 0 && loss_caps_are_valid(&charge->filter_cap) &&
+           (!charge->has_reserves || (loss_caps_are_valid(&charge->pool_cap) && loss_caps_are_valid(&charge->reserve)));
+}
+
+static int store_charge(struct store *store, const struct charge *charge, struct charge_refused *out_refused)
+{
+    struct charge_refused refused = { 0 };
+
+    if (!charge_is_valid(charge))
         return -EINVAL;
-    r = savepoint_open(store);
+    int r = savepoint_open(store);
     if (r != 0)
         return r;
     r = savepoint_close(store, charge_in_savepoint(store, charge, &refused));
-    if (r == REFUSED_EXHAUSTED)
-        return standing_after_refusal(store, refused, charge, out);
-    if (r == 0 && out != NULL)
-        r = charge->device_id != 0 ? store_filter_standing(store, charge->device_id, charge->epoch, out)
-                                   : store_budget_standing(store, charge->tenant_id, charge->epoch, out);
+    if (r == REFUSED_EXHAUSTED && out_refused != NULL)
+        *out_refused = refused;
     return r;
 }
 
-struct apart {
-    int64_t who, epoch, spent, charged;
-};
+/* ---- one that is only tried ---- */
 
-static void read_apart(struct query *query, void *out)
+static int try_budget(struct store *store, const struct charge *charge, struct charge_refused *refused)
 {
-    struct apart *apart = out;
-
-    apart->who = take_int(query);
-    apart->epoch = take_int(query);
-    apart->spent = take_int(query);
-    apart->charged = take_int(query);
+    if (charge->tenant_id == 0)
+        return 0;
+    int r = refuse_budget(store, charge, refused);
+    if (r == REFUSED_EXHAUSTED && refused->currency != LOSS_NONE)
+        return r;
+    *refused = (struct charge_refused){ 0 };
+    return r < 0 ? r : 0;
 }
 
-static int store_charges_reconcile(struct store *store, struct why *why)
+static int try_devices(struct store *store, const struct charge *wanted, int64_t times, uint64_t *no_room,
+                       struct charge_refused *refused)
 {
-    static const struct {
-        unsigned which;
-        const char *of;
-    } scopes[] = {
-        { FILTERS_APART, "the filter of device" },
-        { BUDGETS_APART, "the budget of tenant" },
-        { ODOMETERS_APART, "the odometer of device" },
-    };
+    struct charge charge = *wanted, whole = *wanted;
+    int r = filter_cap_hold(store, &charge, false);
 
-    for (size_t i = 0; i < sizeof scopes / sizeof scopes[0]; i++) {
-        struct apart apart;
-        struct query query;
-        int r;
+    if (r == 0)
+        r = spend_scope(store, &charge, CHARGE_FILTER, no_room, refused);
+    if (r == 0 && charge.has_reserves)
+        r = spend_scope(store, &charge, CHARGE_POOL, no_room, refused);
+    loss_add_times(&whole.loss, &wanted->loss, times - 1);
+    if (r == 0)
+        r = spend_scope(store, &whole, CHARGE_LIFE, no_room, refused);
+    return r;
+}
 
-        query_open(&query, store, &statements, scopes[i].which);
-        r = query_one(&query, read_apart, &apart, sizeof apart);
-        if (r == REFUSED_UNKNOWN)
-            continue;
-        if (r != 0)
-            return r;
-        return refuse(why, REFUSED_CONFLICT, "ledger", "restore a backup; nothing is released until the two agree",
-                      "%s id %" PRId64 " says %" PRId64 " micro-epsilon are spent (epoch %" PRId64
-                      "), its charges sum up to %" PRId64,
-                      scopes[i].of, apart.who, apart.spent, apart.epoch, apart.charged);
+static int store_charge_try(struct store *store, const struct charge *charge, int64_t times,
+                            struct charge_refused *out_refused, int64_t *out_devices)
+{
+    struct charge_refused of_budget = { 0 }, of_devices = { 0 };
+    uint64_t *no_room = NULL;
+    int64_t devices = 0;
+
+    if (!charge_is_valid(charge))
+        return -EINVAL;
+    int refused = try_budget(store, charge, &of_budget);
+    int r = refused < 0 ? refused : 0;
+    if (r == 0 && charge->cohort != NULL) {
+        no_room = calloc(charge->cohort->member_count, sizeof *no_room);
+        r = no_room == NULL ? -ENOMEM : try_devices(store, charge, times, no_room, &of_devices);
+        for (size_t i = 0; r == 0 && i < charge->cohort->member_count; i++)
+            devices += __builtin_popcountll(no_room[i]);
+        free(no_room);
     }
-    return 0;
+    if (r != 0)
+        return r;
+    *out_devices = devices;
+    if (refused == 0 && devices == 0)
+        return 0;
+    *out_refused = refused != 0 ? of_budget : of_devices;
+    return REFUSED_EXHAUSTED;
 }
 
 void store_ledger_verbs(struct store *verbs)
 {
-    verbs->budget_put = store_budget_put;
-    verbs->budget_cap = store_budget_cap;
-    verbs->budget_lower = store_budget_lower;
+    verbs->terms_put = store_terms_put;
+    verbs->terms_get = store_terms_get;
+    verbs->reserves_sum = store_reserves_sum;
+    verbs->budget_recap = store_budget_recap;
+    verbs->filter_cap_get = store_filter_cap_get;
+    verbs->filter_cap_put = store_filter_cap_put;
     verbs->budget_standing = store_budget_standing;
     verbs->filter_standing = store_filter_standing;
     verbs->charge = store_charge;
-    verbs->charges_reconcile = store_charges_reconcile;
+    verbs->charge_try = store_charge_try;
+    store_recount_verbs(verbs);
 }

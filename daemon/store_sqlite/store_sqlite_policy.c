@@ -6,15 +6,18 @@ enum { INSERT, NEWEST, VERSION, EACH };
 
 #define COLUMNS                                                                                                       \
     "SELECT id, sensor, version, unit, adjacency, epoch_ms, scale, lower, upper, unit_text, mechanism, reading_ueps," \
-    " contributions, interval_ms, retention_ms, created_ms, document FROM policy"
+    " reading_nrho, reading_delta, reading_impure, parameter_num, parameter_den, contributions, interval_ms,"         \
+    " retention_ms, created_ms, document FROM policy"
 
 static const struct statements statements = {
     DOMAIN_POLICY,
     {
-        [INSERT] = "INSERT INTO policy (sensor, version, unit, adjacency, epoch_ms, scale, lower, upper, unit_text,"
-                   " mechanism, reading_ueps, contributions, interval_ms, retention_ms, created_ms, document)"
-                   " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16"
-                   " WHERE ?2 = (SELECT coalesce(max(version), 0) + 1 FROM policy WHERE sensor = ?1) RETURNING id",
+        [INSERT] =
+            "INSERT INTO policy (sensor, version, unit, adjacency, epoch_ms, scale, lower, upper, unit_text,"
+            " mechanism, reading_ueps, reading_nrho, reading_delta, reading_impure, parameter_num, parameter_den,"
+            " contributions, interval_ms, retention_ms, created_ms, document) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+            " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21"
+            " WHERE ?2 = (SELECT coalesce(max(version), 0) + 1 FROM policy WHERE sensor = ?1) RETURNING id",
         [NEWEST] = COLUMNS " WHERE sensor = ? ORDER BY version DESC LIMIT 1",
         [VERSION] = COLUMNS " WHERE sensor = ? AND version = ?",
         [EACH] = COLUMNS " WHERE id > ? ORDER BY id LIMIT ?",
@@ -36,7 +39,12 @@ static void read_policy(struct query *query, void *out)
     policy->upper = take_int(query);
     take_text(query, policy->unit_text, sizeof policy->unit_text);
     take_text(query, policy->mechanism, sizeof policy->mechanism);
-    policy->reading_ueps = take_int(query);
+    policy->reading.ueps = take_int(query);
+    policy->reading.nrho = take_int(query);
+    policy->reading.delta = take_int(query);
+    policy->reading.impure = take_bool(query);
+    policy->parameter_num = take_int(query);
+    policy->parameter_den = take_int(query);
     policy->contributions = take_int(query);
     policy->interval_ms = take_int(query);
     policy->retention_ms = take_int(query);
@@ -60,7 +68,12 @@ static int store_policy_insert(struct store *store, struct policy *policy)
     put_int(&query, policy->upper);
     put_text(&query, policy->unit_text);
     put_text(&query, policy->mechanism);
-    put_int(&query, policy->reading_ueps);
+    put_int(&query, policy->reading.ueps);
+    put_int(&query, policy->reading.nrho);
+    put_int(&query, policy->reading.delta);
+    put_int(&query, policy->reading.impure);
+    put_int(&query, policy->parameter_num);
+    put_int(&query, policy->parameter_den);
     put_int(&query, policy->contributions);
     put_int(&query, policy->interval_ms);
     put_int(&query, policy->retention_ms);

@@ -6,16 +6,18 @@
 
 enum { INSERT, ANSWER, KNOWN, BY_REQUEST, BY_ID, EACH };
 
-#define COLUMNS                                                                                               \
-    "SELECT r.id, r.request, r.tenant_id, t.name, r.query, r.sensor, r.selector, r.from_ms, r.to_ms, r.ueps," \
-    " r.policy_version, r.cohort, r.created_ms, r.answer, r.request_hash"                                     \
+#define COLUMNS                                                                                                     \
+    "SELECT r.id, r.request, r.tenant_id, t.name, r.query, r.sensor, r.selector, r.parameters, r.from_ms, r.to_ms," \
+    " r.mechanism, r.ueps, r.nrho, r.delta, r.ueps IS NULL, r.policy_version, r.cohort, r.created_ms, r.answer,"    \
+    " r.request_hash"                                                                                               \
     " FROM release r JOIN tenant t ON t.id = r.tenant_id"
 
 static const struct statements statements = {
     DOMAIN_RELEASE,
     {
-        [INSERT] = "INSERT INTO release (request, request_hash, tenant_id, query, sensor, selector, from_ms, to_ms,"
-                   " ueps, policy_version, cohort, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        [INSERT] = "INSERT INTO release (request, request_hash, tenant_id, query, sensor, selector, parameters,"
+                   " from_ms, to_ms, mechanism, ueps, nrho, delta, policy_version, cohort, created_ms)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                    " RETURNING id",
         [ANSWER] = "UPDATE release SET answer = CAST(? AS TEXT) WHERE id = ? AND answer IS NULL",
         [KNOWN] = "SELECT 1 FROM release WHERE id = ?",
@@ -41,9 +43,14 @@ static void read_release(struct query *query, void *out)
     take_text(query, release->query, sizeof release->query);
     take_text(query, release->sensor, sizeof release->sensor);
     take_text(query, release->selector, sizeof release->selector);
+    take_text(query, release->parameters, sizeof release->parameters);
     release->from_ms = take_int(query);
     release->to_ms = take_int(query);
-    release->ueps = take_int(query);
+    take_text(query, release->mechanism, sizeof release->mechanism);
+    release->loss.ueps = take_int(query);
+    release->loss.nrho = take_int(query);
+    release->loss.delta = take_int(query);
+    release->loss.impure = take_bool(query);
     release->policy_version = take_int(query);
     release->cohort = take_int(query);
     release->created_ms = take_int(query);
@@ -69,9 +76,13 @@ static int store_release_insert(struct store *store, struct release *release, co
     put_text(&query, release->query);
     put_text(&query, release->sensor);
     put_text(&query, release->selector);
+    put_text(&query, release->parameters);
     put_int(&query, release->from_ms);
     put_int(&query, release->to_ms);
-    put_int(&query, release->ueps);
+    put_text(&query, release->mechanism);
+    put_id(&query, release->loss.ueps); /* 0: it has no pure epsilon */
+    put_int(&query, release->loss.nrho);
+    put_int(&query, release->loss.delta);
     put_int(&query, release->policy_version);
     put_int(&query, release->cohort);
     put_int(&query, release->created_ms);

@@ -21,11 +21,24 @@ static void tell(int pipe_end, char step)
 
 static int charge_all(struct store *store, int pipe_end, int64_t number)
 {
-    struct charge of_device = { "release", number, 0, 0, 100, COST, INT64_MAX };
-    struct charge of_tenant = { "release", number, 1, 0, 100, COST, INT64_MAX };
+    struct cohort_member member;
+    struct cohort cohort;
+    struct charge of_device = { .cause = "release",
+                                .cause_id = number,
+                                .cohort = &cohort,
+                                .epoch = 100,
+                                .loss = { .ueps = COST, .nrho = 1 },
+                                .filter_cap = pure_cap(LOSS_MAX) };
+    struct charge of_tenant = { .cause = "release",
+                                .cause_id = number,
+                                .tenant_id = 1,
+                                .epoch = 100,
+                                .loss = { .ueps = COST, .nrho = 1 },
+                                .budget_cap = pure_cap(LOSS_MAX) };
     int r = 0;
 
-    for (of_device.device_id = 1; r == 0 && of_device.device_id <= DEVICES; of_device.device_id++) {
+    for (int64_t device = 1; r == 0 && device <= DEVICES; device++) {
+        cohort = one_device(device, &member);
         tell(pipe_end, '.');
         r = store->charge(store, &of_device, NULL);
     }
@@ -122,16 +135,16 @@ static void assert_whole(struct store *store, int64_t entries)
 {
     struct charge_standing standing = { 0 };
 
-    ok(store->charges_reconcile(store, NULL));
+    ok(store->ledger_recount(store, NULL, NULL));
     assert_deliveries(store, entries);
     if (entries == 0)
         return;
     for (int64_t device = 1; device <= DEVICES; device++) {
         ok(store->filter_standing(store, device, 100, &standing));
-        assert_int_equal(standing.spent_ueps, entries * COST);
+        assert_int_equal(standing.spent.ueps, entries * COST);
     }
     ok(store->budget_standing(store, 1, 100, &standing));
-    assert_int_equal(standing.spent_ueps, entries * COST);
+    assert_int_equal(standing.spent.ueps, entries * COST);
 }
 
 static void what_was_committed_outlives_a_kill_and_nothing_else_does(void **state)

@@ -52,7 +52,7 @@ static void fill_device(struct device *device)
     device->state = DEVICE_CLAIMED;
     device->sequence = 3;
     device->telemetry_sequence = 4;
-    device->life_cap_ueps = 1000;
+    device->life_cap.ueps = 1000;
     device->created_ms = NOW;
     device->label_count = 2;
     strcpy(device->labels[0].key, "floor");
@@ -105,7 +105,7 @@ static void an_update_replaces_labels_and_keeps_name_and_numbers(void **state)
     ok(in_transaction(store, store->device_insert(store, &saved)));
     update = saved;
     update.sequence = 1;
-    update.life_spent_ueps = 5;
+    update.life_spent.ueps = 5;
     update.label_count = 1;
     strcpy(update.labels[0].value, "2");
     strcpy(update.address, "coap://[fd00::2]");
@@ -121,7 +121,7 @@ static void an_update_replaces_labels_and_keeps_name_and_numbers(void **state)
     assert_int_equal(found.state, DEVICE_UNCLAIMED);
     assert_int_equal(found.report_key.type, 0);
     assert_int_equal(found.sequence, 3);
-    assert_int_equal(found.life_spent_ueps, 0);
+    assert_int_equal(found.life_spent.ueps, 0);
     strcpy(update.profile, "toaster");
     assert_int_equal(in_transaction(store, store->device_update(store, &update)), REFUSED_UNKNOWN);
     update.id = 99;
@@ -174,7 +174,14 @@ static void a_device_that_comes_again_goes_on_with_what_it_lost(void **state)
 {
     struct store *store = *state;
     int64_t tenant = add_tenant(store, "a"), old = add_device(store, "d", "tinypart"), new;
-    struct charge charge = { "telemetry", 1, 0, old, 100, 10, 50 };
+    struct cohort_member member;
+    struct cohort cohort = one_device(old, &member);
+    struct charge charge = { .cause = "telemetry",
+                             .cause_id = 1,
+                             .cohort = &cohort,
+                             .epoch = 100,
+                             .loss = { .ueps = 10, .nrho = 1 },
+                             .filter_cap = pure_cap(50) };
     struct registration registration = { .device_id = old, .location = "x", .endpoint = "d", .lifetime_s = 60 };
     struct charge_standing standing = { 0 };
     struct device found = { 0 }, again = { .name = "d", .state = DEVICE_UNCLAIMED };
@@ -189,24 +196,24 @@ static void a_device_that_comes_again_goes_on_with_what_it_lost(void **state)
     /* the ledger charges nobody who is gone, and forgets nobody */
     assert_int_equal(in_transaction(store, store->charge(store, &charge, NULL)), REFUSED_UNKNOWN);
     ok(store->filter_standing(store, old, 100, &standing));
-    assert_int_equal(standing.spent_ueps, 10);
-    ok(store->charges_reconcile(store, NULL));
+    assert_int_equal(standing.spent.ueps, 10);
+    ok(store->ledger_recount(store, NULL, NULL));
     assert_true(add_device(store, "other", "tinypart") > old);
     for (int i = 0; i < 2; i++) { /* also one that goes as it came */
         ok(in_transaction(store, store->device_insert(store, &again)));
         assert_int_equal(again.id, old);
-        assert_int_equal(again.life_spent_ueps, 10);
+        assert_int_equal(again.life_spent.ueps, 10);
         ok(in_transaction(store, store->device_delete(store, old)));
     }
     new = add_device(store, "d", "tinypart");
     assert_int_equal(new, old);
     ok(store->device_by_id(store, new, &found));
-    assert_int_equal(found.life_spent_ueps, 10);
-    charge.ueps = 41;
-    assert_int_equal(in_transaction(store, store->charge(store, &charge, &standing)), REFUSED_EXHAUSTED);
-    charge.ueps = 40;
+    assert_int_equal(found.life_spent.ueps, 10);
+    charge.loss.ueps = 41;
+    assert_int_equal(in_transaction(store, store->charge(store, &charge, NULL)), REFUSED_EXHAUSTED);
+    charge.loss.ueps = 40;
     ok(in_transaction(store, store->charge(store, &charge, NULL)));
-    ok(store->charges_reconcile(store, NULL));
+    ok(store->ledger_recount(store, NULL, NULL));
 }
 
 static void a_device_that_comes_again_keeps_its_sequence_number(void **state)

@@ -9,7 +9,9 @@ static void writes_outside_a_transaction_are_a_fault(void **state)
     struct store *store = *state;
     struct tenant tenant = { .name = "acme" };
     struct device device = { .name = "d", .state = DEVICE_UNCLAIMED };
-    struct charge charge = { "release", 1, 1, 0, 0, 1, 1 };
+    struct charge charge = {
+        .cause = "release", .cause_id = 1, .tenant_id = 1, .loss = { .ueps = 1, .nrho = 1 }, .budget_cap = pure_cap(1)
+    };
     struct step_try attempt = a_try(1, 1, "m", "i");
     int64_t dropped;
 
@@ -98,7 +100,7 @@ static void a_fresh_store_is_whole_and_reconciles(void **state)
     struct why why;
 
     ok(store->check(store, &why));
-    ok(store->charges_reconcile(store, &why));
+    ok(store->ledger_recount(store, NULL, &why));
 }
 
 /* each() that asks the same iterator again, for every row. */

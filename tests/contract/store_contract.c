@@ -157,6 +157,17 @@ int64_t add_step(struct store *store, int64_t rollout_id, int64_t tenant_id, int
     return step.id;
 }
 
+struct cohort one_device(int64_t device_id, struct cohort_member *member)
+{
+    *member = (struct cohort_member){ (uint32_t)(device_id / 64), UINT64_C(1) << device_id % 64 };
+    return (struct cohort){ .members = member, .member_count = 1, .device_count = 1 };
+}
+
+struct loss_caps pure_cap(int64_t ueps)
+{
+    return (struct loss_caps){ .ueps = ueps, .nrho = LOSS_MAX, .pure_only = true };
+}
+
 int64_t add_policy(struct store *store, const char *sensor, int64_t retention_ms)
 {
     struct policy policy = { .version = 1,
@@ -168,7 +179,7 @@ int64_t add_policy(struct store *store, const char *sensor, int64_t retention_ms
                              .upper = 6000,
                              .unit_text = "Cel",
                              .mechanism = "laplace",
-                             .reading_ueps = 100000,
+                             .reading = { .ueps = 100000, .nrho = 5000000 },
                              .contributions = 24,
                              .interval_ms = 60000,
                              .retention_ms = retention_ms,

@@ -72,6 +72,10 @@ int64_t add_sink(struct store *store, int64_t tenant_id, const char *name);
 /* A try of a waiting step; blobs 100 (manifest) and 101 (image) must be there. */
 struct step_try a_try(int64_t step_id, uint64_t sequence, const char *manifest_path, const char *image_path);
 
+/* A cohort of one device; caps on epsilon alone. */
+struct cohort one_device(int64_t device_id, struct cohort_member *member);
+struct loss_caps pure_cap(int64_t ueps);
+
 /* each(): remembers ids and how many rows came. */
 struct seen {
     size_t count;

@@ -225,34 +225,52 @@ static void migrations_are_added_to_and_a_broken_one_leaves_nothing(void **state
     sqlite3_close(db);
 }
 
+/* The cells of one row with another epsilon of device 1, by one who knows the layout. */
+#define CELLS(hex) \
+    "CAST(substr(cells, 1, 7) || x'" hex "' || substr(cells, 9, 47) || x'" hex "' || substr(cells, 57) AS BLOB)"
+
+static struct charge charge_of_five(int64_t tenant, const struct cohort *cohort)
+{
+    return (struct charge){ .cause = "release",
+                            .cause_id = 1,
+                            .tenant_id = tenant,
+                            .cohort = cohort,
+                            .epoch = 100,
+                            .loss = { .ueps = 5, .nrho = 1 },
+                            .budget_cap = pure_cap(10),
+                            .filter_cap = pure_cap(10) };
+}
+
 static void a_planted_mismatch_is_found_and_named(void **state)
 {
     struct store *store = *state;
     int64_t tenant = add_tenant(store, "a"), device = add_device(store, "d", "tinypart");
-    struct charge of_device = { "release", 1, 0, device, 100, 5, 10 },
-                  of_tenant = { "release", 1, tenant, 0, 100, 5, 10 };
+    struct cohort_member member;
+    struct cohort cohort = one_device(device, &member);
+    struct charge charge = charge_of_five(tenant, &cohort);
     static const struct {
         const char *plant, *words, *undo;
     } cases[] = {
-        { "UPDATE filter SET spent_ueps = 6", "the filter of device id 1 says 6",
-          "DROP TRIGGER filter_gives_no_refund; UPDATE filter SET spent_ueps = 5" },
-        { "UPDATE budget SET spent_ueps = 7", "the budget of tenant id 1 says 7",
+        { "UPDATE filter SET cells = " CELLS("06"), "the filters of devices with ids 0 to 63 in epoch 100 differ",
+          "DROP TRIGGER filter_gives_no_refund; UPDATE filter SET cells = " CELLS("05") },
+        { "UPDATE budget SET spent_ueps = 7", "the budget of tenant id 1 in epoch 100 differs",
           "DROP TRIGGER budget_gives_no_refund; UPDATE budget SET spent_ueps = 5" },
-        { "UPDATE odometer SET spent_ueps = 8", "the odometer of device id 1 says 8",
-          "DROP TRIGGER odometer_runs_forward; UPDATE odometer SET spent_ueps = 5" },
-        { "DROP TRIGGER filter_is_kept; DELETE FROM filter", "the filter of device id 1 says 0", "SELECT 1" },
+        { "UPDATE budget SET impure = 1", "the budget of tenant id 1 in epoch 100 differs",
+          "UPDATE budget SET impure = 0" },
+        { "UPDATE life SET cells = " CELLS("08"), "the odometers of devices with ids 0 to 63 differ",
+          "DROP TRIGGER life_runs_forward; UPDATE life SET cells = " CELLS("05") },
+        { "DROP TRIGGER filter_is_kept; DELETE FROM filter", "in which no filter has lost anything", "SELECT 1" },
     };
     struct why why;
 
-    ok(in_transaction(store, store->charge(store, &of_device, NULL)));
-    ok(in_transaction(store, store->charge(store, &of_tenant, NULL)));
-    ok(store->charges_reconcile(store, &why));
+    ok(in_transaction(store, store->charge(store, &charge, NULL)));
+    ok(store->ledger_recount(store, NULL, &why));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         close_if_open(state);
         run_sql(cases[i].plant);
         ok(reopen_file(&store));
         *state = store;
-        assert_int_equal(store->charges_reconcile(store, &why), REFUSED_CONFLICT);
+        assert_int_equal(store->ledger_recount(store, NULL, &why), REFUSED_CONFLICT);
         if (strstr(why.what, cases[i].words) == NULL)
             fail_msg("other words: %s", why.what);
         close_if_open(state);
@@ -264,16 +282,21 @@ static void the_schema_itself_refuses_refunds_and_rewriting(void **state)
 {
     struct store *store = *state;
     int64_t device = add_device(store, "d", "tinypart");
-    struct charge charge = { "release", 1, 0, device, 100, 5, 10 };
+    struct cohort_member member;
+    struct cohort cohort = one_device(device, &member);
+    struct charge charge = charge_of_five(0, &cohort);
     struct audit_entry entry = { .sequence = 1, .actor = "a", .action = "b", .detail = "{}" };
     static const char *const attempts[] = {
         "UPDATE charge SET ueps = 1",
         "DELETE FROM charge",
-        "UPDATE filter SET spent_ueps = 4",
-        "UPDATE filter SET spent_ueps = 11",
+        "UPDATE filter SET cells = " CELLS("04"),
+        "UPDATE filter SET cells = zeroblob(1560)",
+        "UPDATE filter SET cells = x'00'",
+        "UPDATE filter SET place = 1",
         "DELETE FROM filter",
-        "UPDATE odometer SET spent_ueps = 0",
-        "DELETE FROM odometer",
+        "DELETE FROM filter_cap",
+        "UPDATE life SET cells = zeroblob(1560)",
+        "DELETE FROM life",
         "UPDATE audit SET actor = 'x'",
         "DELETE FROM audit",
         "UPDATE device SET sequence = -1",
@@ -318,7 +341,10 @@ static void a_commit_that_cannot_be_written_leaves_nothing_and_the_next_one_work
 {
     struct store *store = *state;
     void (*before)(int) = signal(SIGXFSZ, SIG_IGN); /* the write fails instead */
-    struct charge charge = { "release", 1, 0, add_device(store, "d", "tinypart"), 100, 5, 10 };
+    int64_t device = add_device(store, "d", "tinypart");
+    struct cohort_member member;
+    struct cohort cohort = one_device(device, &member);
+    struct charge charge = charge_of_five(0, &cohort);
     struct charge_standing standing;
     int r;
 
@@ -330,14 +356,14 @@ static void a_commit_that_cannot_be_written_leaves_nothing_and_the_next_one_work
     signal(SIGXFSZ, before);
     assert_true(r < 0);
     assert_int_equal(store->commit(store), -EPERM); /* rolled back: no transaction is open */
-    assert_int_equal(store->filter_standing(store, charge.device_id, 100, &standing), REFUSED_UNKNOWN);
+    assert_int_equal(store->filter_standing(store, device, 100, &standing), REFUSED_UNKNOWN);
     ok(in_transaction(store, store->charge(store, &charge, NULL)));
     contract_reopen(state);
     store = *state;
     ok(store->check(store, NULL));
-    ok(store->charges_reconcile(store, NULL));
-    ok(store->filter_standing(store, charge.device_id, 100, &standing));
-    assert_int_equal(standing.spent_ueps, 5);
+    ok(store->ledger_recount(store, NULL, NULL));
+    ok(store->filter_standing(store, device, 100, &standing));
+    assert_int_equal(standing.spent.ueps, 5);
 }
 
 /* Kills a process while it makes the file and its tables; how far it comes is left to the machine. */

@@ -1,6 +1,7 @@
 """Readings in, noised answers out: policies, budgets, filters, releases, sinks."""
 import json
 import sqlite3
+import struct
 import time
 
 from harness import Listener, Refused, WorldCase, wait_until
@@ -160,16 +161,50 @@ class TestReleases(WorldCase):
         self.assertTrue(w.json("audit", "verify")["holds"])
 
 
+def cells_of(blob):
+    """What 64 devices have lost: (ueps, impure, nrho, delta) of each slot with any, as the schema lays it out."""
+    words = struct.unpack(">195Q", blob)
+    return {slot: (words[3 + 3 * slot] & ~(1 << 63), words[3 + 3 * slot] >> 63, words[4 + 3 * slot], words[5 + 3 * slot])
+            for slot in range(64) if any(words[3 + 3 * slot:6 + 3 * slot])}
+
+
+def charged(database):
+    """The charges summed up anew, for filters by (epoch, device), odometers by device, budgets by (tenant, epoch)."""
+    cohorts = {}
+    for number, members in database.execute("SELECT id, members FROM cohort"):
+        chunks = [struct.unpack_from(">IQ", members, at) for at in range(0, len(members), 12)]
+        cohorts[number] = [chunk * 64 + slot for chunk, mask in chunks for slot in range(64) if mask >> slot & 1]
+    filters, lives, budgets = {}, {}, {}
+    for tenant, device, cohort, epoch, ueps, nrho, delta in database.execute(
+            "SELECT tenant_id, device_id, cohort_id, epoch, ueps, nrho, delta FROM charge"):
+        def add(sums, key):
+            before = sums.get(key, (0, 0, 0, 0))
+            sums[key] = (before[0] + (ueps or 0), before[1] | (ueps is None), before[2] + nrho, before[3] + delta)
+        for each in cohorts[cohort] if cohort else [device] if device else []:
+            add(filters, (epoch, each))
+            add(lives, each)
+        if tenant:
+            add(budgets, (tenant, epoch))
+    return filters, lives, budgets
+
+
 def ledger_of(world):
-    """Filters and budgets whose charges do not sum up to what they have spent, read by SQLite itself from the killed daemon's file."""
+    """What differs between charges and what is spent, or is above its cap, read by SQLite itself from the killed daemon's file."""
     database = sqlite3.connect(world.folder / "state/tinypart.db")
     try:
-        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        assert {"charge", "filter"} <= tables, tables
-        wrong = database.execute(
-            "SELECT f.device_id, f.epoch, f.spent_ueps, COALESCE(SUM(c.ueps), 0) FROM filter f LEFT JOIN charge c"
-            " ON c.device_id = f.device_id AND c.epoch = f.epoch GROUP BY f.device_id, f.epoch HAVING f.spent_ueps <> COALESCE(SUM(c.ueps), 0)"
-            " OR f.spent_ueps > f.cap_ueps").fetchall()
+        filters, lives, budgets = charged(database)
+        kept = {(place >> 32, (place & 0xffffffff) * 64 + slot): cell
+                for place, blob in database.execute("SELECT place, cells FROM filter") for slot, cell in cells_of(blob).items()}
+        kept_lives = {place * 64 + slot: cell for place, blob in database.execute("SELECT place, cells FROM life")
+                      for slot, cell in cells_of(blob).items()}
+        kept_budgets = {tuple(row[:2]): tuple(row[2:]) for row in database.execute(
+            "SELECT tenant_id, epoch, spent_ueps, impure, spent_nrho, spent_delta FROM budget")}
+        caps = {row[0]: row[1:] for row in database.execute("SELECT epoch, cap_ueps, cap_nrho, cap_delta FROM filter_cap")}
+        wrong = [("apart", name) for name, a, b in (("filters", filters, kept), ("odometers", lives, kept_lives),
+                                                    ("budgets", budgets, kept_budgets)) if a != b]
+        for (epoch, device), (ueps, _, nrho, delta) in kept.items():
+            if ueps > caps[epoch][0] or nrho > caps[epoch][1] or delta > caps[epoch][2]:
+                wrong.append(("over", epoch, device))
         return wrong
     finally:
         database.close()

@@ -4,7 +4,7 @@
  *   REFUSED_UNKNOWN   no such row (or not the caller's tenant's)
  *   REFUSED_EXISTS    a unique name, key or id is taken
  *   REFUSED_CONFLICT  the row is not in the state that the verb requires (compare-and-set lost)
- *   REFUSED_EXHAUSTED a charge would pass a cap
+ *   REFUSED_EXHAUSTED a charge would pass a cap, or is impure where that is not allowed
  * Writing verbs run inside begin()..commit(); outside they are a fault (-EPERM). Reading verbs run anywhere and, inside
  * a transaction, see what it wrote. A verb that is refused has changed nothing, and the transaction goes on.
  * Iterators call each() a row, on rows copied before the first call: each() may use every verb, even end the
@@ -25,6 +25,7 @@
 #include "daemon/core/grant.h"
 #include "daemon/core/image.h"
 #include "daemon/core/limits.h"
+#include "daemon/base/loss.h"
 #include "daemon/core/policy.h"
 #include "daemon/core/profile.h"
 #include "daemon/core/release.h"
@@ -33,20 +34,65 @@
 
 #define EACH(type) int (*each)(void *context, const struct type *row), void *context
 
-/* What a release or a pack of noised rows charges. Amounts are micro-epsilon, > 0. */
+/* What a release or a pack of noised rows charges, in one epoch: a tenant's budget, the filters and odometers of
+ * devices, or both. Each cap is the one that holds now; a row of this epoch keeps the cap that it began with, and of
+ * the two the lower holds, currency by currency. */
 struct charge {
-    const char *cause; /* "release" or "telemetry" */
-    int64_t cause_id;  /* release id, or first reading id */
-    int64_t tenant_id; /* scope of a budget charge; 0 on a device charge */
-    int64_t device_id; /* scope of a filter charge; 0 on a budget charge */
+    const char *cause;           /* "release" or "telemetry" */
+    int64_t cause_id;            /* release id, or first reading id */
+    int64_t tenant_id;           /* whose budget; 0: of none */
+    const struct cohort *cohort; /* whose filters; NULL: of none. The devices are there */
     int64_t epoch;
-    int64_t ueps;
-    int64_t cap_ueps; /* cap of the filter (device) or budget (tenant) now; a row of this epoch keeps the cap that it
-                         began with, and the lower of the two holds */
+    struct loss loss; /* of each device, and of the tenant */
+    struct loss_caps budget_cap;
+    struct loss_caps filter_cap; /* of each device, over all tenants */
+    /* Reserves: what of each filter is not reserved to any tenant, and what of it is reserved to tenant_id (0 in a
+     * currency: none). A charge draws on the tenant's reserve first. Without has_reserves there is no pool. */
+    bool has_reserves;
+    struct loss_caps pool_cap;
+    struct loss_caps reserve;
+};
+/* Devices, 64 in one member: device id = chunk * 64 + bit. Ascending chunks, no empty member. */
+struct cohort_member {
+    uint32_t chunk;
+    uint64_t devices;
+};
+struct cohort {
+    struct cohort_member *members;
+    size_t member_count;
+    int64_t device_count;
+    uint8_t digest[DIGEST_SIZE]; /* of the members, as the caller makes it: the same set has the same; zeros for one
+                                    device alone */
+};
+enum charge_scope { CHARGE_BUDGET = 1, CHARGE_FILTER, CHARGE_POOL, CHARGE_LIFE };
+struct charge_refused {
+    enum charge_scope scope;
+    enum loss_currency currency;
+    int64_t device_id; /* the lowest that has no room; 0 with a budget */
 };
 struct charge_standing {
-    int64_t spent_ueps;
-    int64_t cap_ueps;
+    struct loss spent;
+    struct loss_caps cap;
+};
+/* A tenant's terms from an epoch on. */
+struct budget_terms {
+    struct loss_caps cap;
+    struct loss_caps reserve; /* of each device's filter; 0 in a currency: none */
+    int64_t unlock_ppm;       /* of its cap, free when an epoch begins; the rest is unlocked evenly until its end */
+};
+/* What was recounted from the charges. */
+struct ledger_count {
+    int64_t charges, cohorts, budgets, filters, odometers; /* filters: device-epochs */
+    int64_t last_charge;                                   /* its id */
+};
+/* One charge as it is kept, for those who read the ledger. */
+struct ledger_charge {
+    int64_t id;
+    char cause[16];
+    int64_t cause_id;
+    int64_t tenant_id, device_id, cohort_id; /* 0: none */
+    int64_t epoch;
+    struct loss loss;
 };
 
 /* A move of a step from one state to another, with what changes along. */
@@ -227,21 +273,33 @@ struct store {
     int (*policy_version)(struct store *store, const char *sensor, int64_t version, struct policy *out);
     int (*policy_each)(struct store *store, struct page page, EACH(policy)); /* every version */
 
-    /* A budget's cap for epochs from from_epoch on (the newest row at or below an epoch counts). */
-    int (*budget_put)(struct store *store, int64_t tenant_id, int64_t from_epoch, int64_t cap_ueps);
-    int (*budget_cap)(struct store *store, int64_t tenant_id, int64_t epoch,
-                      int64_t *out_cap); /* REFUSED_UNKNOWN: none set */
-    /* Lowers the cap of an epoch's standing row too, never below what is spent; no row yet: nothing to do. */
-    int (*budget_lower)(struct store *store, int64_t tenant_id, int64_t epoch, int64_t cap_ueps);
-    /* REFUSED_UNKNOWN: nothing was charged in that epoch yet. */
+    /* A tenant's terms for epochs from from_epoch on (the newest row at or below an epoch counts). */
+    int (*terms_put)(struct store *store, int64_t tenant_id, int64_t from_epoch, const struct budget_terms *terms);
+    int (*terms_get)(struct store *store, int64_t tenant_id, int64_t epoch,
+                     struct budget_terms *out); /* REFUSED_UNKNOWN: none set */
+    /* What all tenants but one (0: none is left out) have reserved in an epoch, added up. */
+    int (*reserves_sum)(struct store *store, int64_t epoch, int64_t but_tenant_id, struct loss_caps *out);
+    /* Sets the cap of an epoch's standing row, in no currency below what is spent; no row yet: REFUSED_UNKNOWN. */
+    int (*budget_recap)(struct store *store, int64_t tenant_id, int64_t epoch, const struct loss_caps *cap);
+    /* The filters' cap that an epoch began with. REFUSED_UNKNOWN: nothing was charged in it yet. */
+    int (*filter_cap_get)(struct store *store, int64_t epoch, struct loss_caps *out);
+    int (*filter_cap_put)(struct store *store, int64_t epoch, const struct loss_caps *cap);
+    /* REFUSED_UNKNOWN: nothing was charged in that epoch yet (filter: to no device in it). */
     int (*budget_standing)(struct store *store, int64_t tenant_id, int64_t epoch, struct charge_standing *out);
     int (*filter_standing)(struct store *store, int64_t device_id, int64_t epoch, struct charge_standing *out);
-    /* One charge: the row's spent rises by ueps if it stays within its cap, and the charge is recorded; a device charge
-     * also raises the device's odometer. REFUSED_EXHAUSTED: over a cap (out, if not NULL, says how it stands; life:
-     * out->cap is the lifetime's). One statement a scope, no read before the write. */
-    int (*charge)(struct store *store, const struct charge *charge, struct charge_standing *out);
-    /* First scope whose charges do not sum up to its spent: REFUSED_CONFLICT with words. */
-    int (*charges_reconcile)(struct store *store, struct why *why);
+    /* One charge, all of it or nothing: what is spent rises if it stays within the caps, and the charge is recorded.
+     * REFUSED_EXHAUSTED: over a cap; *out_refused (if not NULL) says which. One statement a scope, whatever the number
+     * of devices; no read before the write. */
+    int (*charge)(struct store *store, const struct charge *charge, struct charge_refused *out_refused);
+    /* The same without writing: what would be refused first, the budget before devices, the lowest device first; and
+     * how many devices have no room. Odometers must have room for times of it (the epochs of a window). */
+    int (*charge_try)(struct store *store, const struct charge *charge, int64_t times,
+                      struct charge_refused *out_refused, int64_t *out_devices);
+    /* All filters, budgets and odometers counted again from the charges. REFUSED_CONFLICT: one differs, with words. */
+    int (*ledger_recount)(struct store *store, struct ledger_count *out, struct why *why);
+    int (*charge_each)(struct store *store, struct page page, EACH(ledger_charge));
+    /* The members of a cohort; to be freed by the caller. */
+    int (*cohort_read)(struct store *store, int64_t cohort_id, struct cohort *out);
 
     int (*reading_insert)(struct store *store, struct reading *reading);
     int (*reading_aggregate)(struct store *store, const struct aggregate_query *query, struct aggregate *out);

@@ -91,7 +91,8 @@ static void start_core(struct rest *rest)
                                 .maintainer = &rest->signer,
                                 .random = &rest->random,
                                 .settings = { .epoch_ms = 86400000,
-                                              .filter_cap_ueps = 1000000,
+                                              .filter_cap = { .ueps = 1000000, .nrho = LOSS_MAX, .pure_only = true },
+                                              .pool_unlock_ppm = 1000000,
                                               .path_lifetime_ms = 3600000,
                                               .rollout_concurrency = 64 } };
     assert_int_equal(store_sqlite_open(":memory:", &rest->core.store, &why), 0);

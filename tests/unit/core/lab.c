@@ -117,9 +117,13 @@ void lab_policy(struct lab *lab, const struct policy_order *order)
 
 void lab_budget(struct lab *lab, const struct world_tenant *tenant, int64_t cap_ueps)
 {
+    struct budget_order order = { 0 };
     struct budget budget;
+    char epsilon[32];
 
-    must(lab, budget_set(lab->core, &lab->world->privacy_officer, tenant->tenant.name, cap_ueps, &budget, &lab->why));
+    fixed_format(cap_ueps, 6, epsilon);
+    order.epsilon = epsilon;
+    must(lab, budget_set(lab->core, &lab->world->privacy_officer, tenant->tenant.name, &order, &budget, &lab->why));
 }
 
 void lab_sink(struct lab *lab, const struct world_tenant *tenant, const char *name, const char *kind)
@@ -133,7 +137,9 @@ void lab_sink(struct lab *lab, const struct world_tenant *tenant, const char *na
 int lab_ask(struct lab *lab, const struct world_tenant *tenant, const char *query, int64_t ueps, const char *request,
             struct release *out)
 {
-    const struct release_order order = { .query = query, .sensor = "temperature", .ueps = ueps, .request = request };
+    const struct release_order order = {
+        .query = query, .sensor = "temperature", .loss.ueps = ueps, .request = request
+    };
 
     memset(&lab->why, 0, sizeof(lab->why));
     lab->world->clock.now_ms += 1; /* the window ends before now: let what was received at this very moment in */
@@ -231,7 +237,7 @@ int64_t lab_spent(struct lab *lab, const struct world_tenant *tenant)
     struct budget budget;
 
     must(lab, budget_get(lab->core, &tenant->caller, NULL, &budget, &lab->why));
-    return budget.spent_ueps;
+    return budget.spent.ueps;
 }
 
 int64_t lab_filter(struct lab *lab, const struct device *device)
@@ -245,5 +251,5 @@ int64_t lab_filter(struct lab *lab, const struct device *device)
     if (r == REFUSED_UNKNOWN)
         return 0;
     assert_int_equal(r, 0);
-    return standing.spent_ueps;
+    return standing.spent.ueps;
 }

@@ -81,7 +81,7 @@ static void charges_the_filter_once_and_each_tenant_that_gets_the_rows(void **st
     assert_int_equal(lab->core->counters[COUNT_TELEMETRY_STORED], 1);
     assert_int_equal(lab->world->store->device_by_id(lab->world->store, device.id, &found), 0);
     assert_int_equal(found.seen_ms, lab->world->clock.now_ms);
-    assert_int_equal(found.life_spent_ueps, 200000);
+    assert_int_equal(found.life_spent.ueps, 200000);
 }
 
 static void exports_rows_that_say_how_they_were_noised(void **state)
@@ -160,13 +160,13 @@ static void a_full_filter_takes_no_more_readings(void **state)
     struct lab *lab = *state;
     struct device device = lab_device(lab, "thermo-1");
 
-    lab->core->settings.filter_cap_ueps = 250000;
+    lab->core->settings.filter_cap.ueps = 250000;
     lab_sink(lab, lab->acme, "lake", "file");
     assert_int_equal(post(lab, pack_of(&device)), 0);
     assert_int_equal(post(lab, pack_of(&device)), 0);
     assert_int_equal(post(lab, pack_of(&device)), REFUSED_EXHAUSTED);
     assert_string_equal(lab->why.what,
-                        "the filter of device thermo-1 for epoch 2025-10-09 has spent 0.2 of 0.25 and this "
+                        "the filter of device thermo-1 for epoch 2025-10-09 has spent 0.2 of 0.25 epsilon and this "
                         "pack asks 0.1 more; the next epoch begins 2025-10-10T00:00:00Z");
     assert_int_equal(readings(lab), 2);
     assert_int_equal(lab_spent(lab, lab->acme), 200000);
@@ -179,7 +179,7 @@ static void a_lifetime_that_is_spent_takes_no_more_readings(void **state)
 {
     struct lab *lab = *state;
 
-    lab->core->settings.life_cap_ueps = 150000;
+    lab->core->settings.life_cap.ueps = 150000;
     struct device device = lab_device(lab, "mortal");
     assert_int_equal(post(lab, pack_of(&device)), 0);
     lab->world->clock.now_ms += DAY;

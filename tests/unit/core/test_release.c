@@ -1,5 +1,7 @@
 #include "tests/unit/core/lab.h"
 
+#include "daemon/core/ledger.h"
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -32,8 +34,8 @@ static void charges_every_device_asked_and_the_tenant_once(void **state)
     assert_int_equal(lab_spent(lab, lab->acme), 250000);
     assert_int_equal(lab_spent(lab, lab->beta), 0);
     assert_int_equal(lab->world->store->device_by_id(lab->world->store, without.id, &found), 0);
-    assert_int_equal(found.life_spent_ueps, 250000);
-    assert_int_equal(lab_number(lab, "SELECT count(*) FROM charge WHERE cause = 'release'"), 3);
+    assert_int_equal(found.life_spent.ueps, 250000);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM charge WHERE cause = 'release'"), 1);
     assert_int_equal(lab_number(lab, "SELECT count(*) FROM release"), 1);
     assert_int_equal(lab_number(lab, "SELECT count(*) FROM outbox WHERE delivered_ms = 0"), 2);
     assert_int_equal(lab_number(lab, "SELECT count(*) FROM audit WHERE action = 'release.create'"), 1);
@@ -44,7 +46,7 @@ static void charges_each_epoch_of_the_window(void **state)
 {
     struct lab *lab = *state;
     struct device device = lab_device(lab, "thermo-1");
-    struct release_order order = { .query = "count", .sensor = "temperature", .ueps = EPSILON };
+    struct release_order order = { .query = "count", .sensor = "temperature", .loss.ueps = EPSILON };
     struct charge_standing standing;
     struct release release;
 
@@ -56,7 +58,7 @@ static void charges_each_epoch_of_the_window(void **state)
         int r = lab->world->store->filter_standing(lab->world->store, device.id, WORLD_START_MS / DAY + day, &standing);
         assert_int_equal(r, day < 3 ? 0 : REFUSED_UNKNOWN);
         if (r == 0)
-            assert_int_equal(standing.spent_ueps, EPSILON);
+            assert_int_equal(standing.spent.ueps, EPSILON);
     }
     assert_int_equal(lab_number(lab, "SELECT count(*) FROM budget WHERE spent_ueps = 1000000"), 3);
 }
@@ -118,7 +120,7 @@ static void gives_the_same_bytes_again_at_no_cost(void **state)
 static void replays_a_request_without_a_name_when_all_of_it_is_the_same(void **state)
 {
     struct lab *lab = *state;
-    struct release_order order = { .query = "count", .sensor = "temperature", .ueps = EPSILON };
+    struct release_order order = { .query = "count", .sensor = "temperature", .loss.ueps = EPSILON };
     struct release first, again, named;
 
     lab_device(lab, "thermo-1");
@@ -154,7 +156,7 @@ static void refuses_a_different_request_under_a_used_id(void **state)
     lab_fingerprint(lab, before);
     assert_int_equal(lab_ask(lab, lab->acme, "count", EPSILON, "mine", &release), REFUSED_CONFLICT);
     assert_int_equal(lab_ask(lab, lab->acme, "sum", EPSILON + 1, "mine", &release), REFUSED_CONFLICT);
-    struct release_order order = { .query = "sum", .sensor = "temperature", .ueps = EPSILON, .request = "mine" };
+    struct release_order order = { .query = "sum", .sensor = "temperature", .loss.ueps = EPSILON, .request = "mine" };
     order.selector = "site=lyon";
     assert_int_equal(release_create(lab->core, &lab->acme->caller, &order, &release, &lab->why), REFUSED_CONFLICT);
     order.selector = NULL;
@@ -174,13 +176,14 @@ static void two_tenants_share_the_filter_of_a_device(void **state)
     struct release release;
 
     lab_budget(lab, lab->acme, 5 * EPSILON);
-    lab->core->settings.filter_cap_ueps = EPSILON;
+    lab->core->settings.filter_cap.ueps = EPSILON;
     lab_release(lab, lab->acme, "count", 900000, NULL);
     assert_int_equal(lab_ask(lab, lab->beta, "count", 200000, NULL, &release), REFUSED_EXHAUSTED);
     assert_string_equal(lab->why.where, "device");
-    assert_string_equal(lab->why.what,
-                        "the filter of device thermo-3 for epoch 2025-10-09 has not the 0.2 left that this asks; data "
-                        "of the next epoch, from 2025-10-10T00:00:00Z on, has its own");
+    assert_string_equal(
+        lab->why.what,
+        "the filter of device thermo-3 for epoch 2025-10-09 has not the 0.2 epsilon left that this asks; data "
+        "of the next epoch, from 2025-10-10T00:00:00Z on, has its own");
     assert_null(strstr(lab->why.what, "acme"));
     assert_null(strstr(lab->why.todo, "acme"));
     assert_int_equal(lab_spent(lab, lab->beta), 0);     /* nothing was charged of what would have fitted */
@@ -195,17 +198,19 @@ static void two_tenants_share_the_filter_of_a_device(void **state)
 static void an_owner_is_told_how_a_filter_stands(void **state)
 {
     struct lab *lab = *state;
-    struct release_order order = { .tenant = "beta", .query = "count", .sensor = "temperature", .ueps = 200000 };
+    struct release_order order = { .tenant = "beta", .query = "count", .sensor = "temperature", .loss.ueps = 200000 };
     struct release release;
 
     lab_device(lab, "thermo-3");
-    lab->core->settings.filter_cap_ueps = EPSILON;
+    lab->core->settings.filter_cap.ueps = EPSILON;
     lab_release(lab, lab->acme, "count", 900000, NULL);
     lab->world->clock.now_ms += 1;
     assert_int_equal(release_create(lab->core, &lab->world->owner, &order, &release, &lab->why), REFUSED_EXHAUSTED);
-    assert_string_equal(lab->why.what,
-                        "the filter of device thermo-3 for epoch 2025-10-09 has spent 0.9 of 1 and this asks 0.2 more; "
-                        "data of the next epoch, from 2025-10-10T00:00:00Z on, has its own");
+    assert_string_equal(
+        lab->why.what,
+        "the filter of device thermo-3 for epoch 2025-10-09 has spent 0.9 of 1 epsilon and this asks 0.2 "
+        "more; "
+        "data of the next epoch, from 2025-10-10T00:00:00Z on, has its own");
 }
 
 static void a_device_made_again_under_its_name_has_the_filter_that_it_had(void **state)
@@ -214,12 +219,12 @@ static void a_device_made_again_under_its_name_has_the_filter_that_it_had(void *
     struct device device = lab_device(lab, "thermo-3");
     struct release release;
 
-    lab->core->settings.filter_cap_ueps = EPSILON;
+    lab->core->settings.filter_cap.ueps = EPSILON;
     lab_release(lab, lab->acme, "count", 900000, NULL);
     assert_int_equal(device_delete(lab->core, &lab->world->keeper, "thermo-3", NULL), 0);
     struct device again = lab_device(lab, "thermo-3");
     assert_int_equal(again.id, device.id);
-    assert_int_equal(again.life_spent_ueps, 900000);
+    assert_int_equal(again.life_spent.ueps, 900000);
     assert_int_equal(lab_ask(lab, lab->beta, "count", 200000, NULL, &release), REFUSED_EXHAUSTED);
     lab_release(lab, lab->beta, "count", 100000, NULL);
 }
@@ -230,11 +235,11 @@ static void a_lowered_filter_cap_holds_at_once_and_a_raised_one_from_the_next_ep
     struct release release;
 
     lab_device(lab, "thermo-3");
-    lab->core->settings.filter_cap_ueps = EPSILON;
+    lab->core->settings.filter_cap.ueps = EPSILON;
     lab_release(lab, lab->acme, "count", 500000, NULL);
-    lab->core->settings.filter_cap_ueps = 600000;
+    lab->core->settings.filter_cap.ueps = 600000;
     assert_int_equal(lab_ask(lab, lab->beta, "count", 200000, NULL, &release), REFUSED_EXHAUSTED);
-    lab->core->settings.filter_cap_ueps = 3 * EPSILON;
+    lab->core->settings.filter_cap.ueps = 3 * EPSILON;
     assert_int_equal(lab_ask(lab, lab->beta, "count", 600000, NULL, &release), REFUSED_EXHAUSTED);
     lab->world->clock.now_ms += DAY;
     lab_release(lab, lab->beta, "count", 3 * EPSILON, NULL);
@@ -245,17 +250,19 @@ static void a_lifetime_cap_does_not_renew(void **state)
     struct lab *lab = *state;
     struct release release;
 
-    lab->core->settings.life_cap_ueps = EPSILON;
+    lab->core->settings.life_cap.ueps = EPSILON;
     lab_device(lab, "mortal");
     lab_release(lab, lab->acme, "count", 700000, NULL);
     lab->world->clock.now_ms += DAY;
     assert_int_equal(lab_ask(lab, lab->acme, "count", 300001, NULL, &release), REFUSED_EXHAUSTED);
-    assert_string_equal(lab->why.what, "device mortal has not the 0.300001 left of its whole life that this asks; that "
+    assert_string_equal(lab->why.what, "device mortal has not the 0.300001 epsilon left of its whole life that this "
+                                       "asks; that "
                                        "does not renew");
-    struct release_order order = { .tenant = "acme", .query = "count", .sensor = "temperature", .ueps = 300001 };
+    struct release_order order = { .tenant = "acme", .query = "count", .sensor = "temperature", .loss.ueps = 300001 };
     assert_int_equal(release_create(lab->core, &lab->world->owner, &order, &release, &lab->why), REFUSED_EXHAUSTED);
-    assert_string_equal(lab->why.what, "device mortal has spent 0.7 of the 1 that it may lose in its whole life and "
-                                       "this asks 0.300001 more; that does not renew");
+    assert_string_equal(lab->why.what,
+                        "device mortal has spent 0.7 of the 1 epsilon that it may lose in its whole life and "
+                        "this asks 0.300001 more; that does not renew");
     lab_release(lab, lab->acme, "count", 300000, NULL);
 }
 
@@ -268,35 +275,37 @@ static void a_refused_release_leaves_no_trace(void **state)
         int refusal;
         const char *where;
     } cases[] = {
-        { { .query = "median", .sensor = "temperature", .ueps = 1 }, REFUSED_INVALID, "query" },
-        { { .query = NULL, .sensor = "temperature", .ueps = 1 }, REFUSED_INVALID, "query" },
-        { { .query = "sum", .sensor = "pressure", .ueps = 1 }, REFUSED_UNKNOWN, "sensor" },
-        { { .query = "sum", .sensor = "Pressure!", .ueps = 1 }, REFUSED_INVALID, "sensor" },
-        { { .query = "sum", .sensor = NULL, .ueps = 1 }, REFUSED_INVALID, "sensor" },
-        { { .query = "sum", .sensor = "temperature", .selector = "((", .ueps = 1 }, REFUSED_INVALID, "selector" },
-        { { .query = "sum", .sensor = "temperature", .selector = "site=mars", .ueps = 1 },
+        { { .query = "median", .sensor = "temperature", .loss.ueps = 1 }, REFUSED_INVALID, "query" },
+        { { .query = NULL, .sensor = "temperature", .loss.ueps = 1 }, REFUSED_INVALID, "query" },
+        { { .query = "sum", .sensor = "pressure", .loss.ueps = 1 }, REFUSED_UNKNOWN, "sensor" },
+        { { .query = "sum", .sensor = "Pressure!", .loss.ueps = 1 }, REFUSED_INVALID, "sensor" },
+        { { .query = "sum", .sensor = NULL, .loss.ueps = 1 }, REFUSED_INVALID, "sensor" },
+        { { .query = "sum", .sensor = "temperature", .selector = "((", .loss.ueps = 1 }, REFUSED_INVALID, "selector" },
+        { { .query = "sum", .sensor = "temperature", .selector = "site=mars", .loss.ueps = 1 },
           REFUSED_UNKNOWN,
           "selector" },
-        { { .query = "sum", .sensor = "temperature", .ueps = 0 }, REFUSED_INVALID, "epsilon" },
-        { { .query = "sum", .sensor = "temperature", .ueps = -1 }, REFUSED_INVALID, "epsilon" },
-        { { .query = "mean", .sensor = "temperature", .ueps = 1 }, REFUSED_INVALID, "epsilon" },
-        { { .query = "sum", .sensor = "temperature", .ueps = RELEASE_UEPS_MAX + 1 }, REFUSED_INVALID, "epsilon" },
-        { { .query = "sum", .sensor = "temperature", .ueps = INT64_MAX }, REFUSED_INVALID, "epsilon" },
-        { { .query = "sum", .sensor = "temperature", .ueps = 1, .request = "a b" }, REFUSED_INVALID, "request" },
-        { { .query = "sum", .sensor = "temperature", .ueps = 1, .request = "" }, REFUSED_INVALID, "request" },
-        { { .query = "sum", .sensor = "temperature", .ueps = 1, .to_ms = WORLD_START_MS + 1000 },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = 0 }, REFUSED_INVALID, "epsilon" },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = -1 }, REFUSED_INVALID, "epsilon" },
+        { { .query = "mean", .sensor = "temperature", .loss.ueps = 1 }, REFUSED_INVALID, "epsilon" },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = RELEASE_UEPS_MAX + 1 }, REFUSED_INVALID, "epsilon" },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = INT64_MAX }, REFUSED_INVALID, "epsilon" },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = 1, .request = "a b" }, REFUSED_INVALID, "request" },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = 1, .request = "" }, REFUSED_INVALID, "request" },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = 1, .to_ms = WORLD_START_MS + 1000 },
           REFUSED_INVALID,
           "to" },
-        { { .query = "sum", .sensor = "temperature", .ueps = 1, .from_ms = WORLD_START_MS + 1 },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = 1, .from_ms = WORLD_START_MS + 1 },
           REFUSED_INVALID,
           "from" },
-        { { .query = "sum", .sensor = "temperature", .ueps = 1, .from_ms = 5, .to_ms = 5 }, REFUSED_INVALID, "from" },
-        { { .query = "sum", .sensor = "temperature", .ueps = 1, .from_ms = -5 }, REFUSED_INVALID, "from" },
-        { { .query = "sum", .sensor = "temperature", .ueps = 1, .from_ms = WORLD_START_MS - 8 * DAY },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = 1, .from_ms = 5, .to_ms = 5 },
           REFUSED_INVALID,
           "from" },
-        { { .query = "sum", .sensor = "temperature", .ueps = 5 * EPSILON + 1 }, REFUSED_EXHAUSTED, "tenant" },
-        { { .tenant = "beta", .query = "sum", .sensor = "temperature", .ueps = 1 }, REFUSED_UNKNOWN, NULL },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = 1, .from_ms = -5 }, REFUSED_INVALID, "from" },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = 1, .from_ms = WORLD_START_MS - 8 * DAY },
+          REFUSED_INVALID,
+          "from" },
+        { { .query = "sum", .sensor = "temperature", .loss.ueps = 5 * EPSILON + 1 }, REFUSED_EXHAUSTED, "tenant" },
+        { { .tenant = "beta", .query = "sum", .sensor = "temperature", .loss.ueps = 1 }, REFUSED_UNKNOWN, NULL },
     };
     uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
     struct release release;
@@ -325,14 +334,19 @@ static void the_last_device_that_refuses_takes_back_the_charges_of_all(void **st
         snprintf(name, sizeof(name), "d%d", i);
         lab_device(lab, name);
     }
-    lab_sql(lab,
-            "INSERT INTO filter SELECT id, (SELECT value FROM fact WHERE name = 'ledger_ms') / 86400000, 10000000, "
-            "10000000 FROM device WHERE name = 'd4'");
-    lab_sql(lab,
-            "UPDATE odometer SET spent_ueps = 10000000 WHERE device_id = (SELECT id FROM device WHERE name = 'd4')");
-    lab_sql(lab,
-            "INSERT INTO charge (cause, cause_id, device_id, epoch, ueps) SELECT 'release', 9, id, (SELECT value FROM "
-            "fact WHERE name = 'ledger_ms') / 86400000, 10000000 FROM device WHERE name = 'd4'");
+    struct device last;
+    struct cohort_member member;
+    assert_int_equal(lab->world->store->device_by_name(lab->world->store, "d4", &last), 0);
+    struct cohort cohort = cohort_of_one(last.id, &member);
+    struct charge charge = { .cause = "telemetry",
+                             .cause_id = 9,
+                             .cohort = &cohort,
+                             .epoch = ledger_epoch(lab->core, lab->world->clock.now_ms),
+                             .loss = loss_of_pure(10 * EPSILON),
+                             .filter_cap = loss_caps_pure(10 * EPSILON) };
+    assert_int_equal(lab->world->store->begin(lab->world->store), 0);
+    assert_int_equal(lab->world->store->charge(lab->world->store, &charge, NULL), 0);
+    assert_int_equal(lab->world->store->commit(lab->world->store), 0);
     lab_fingerprint(lab, before);
     assert_int_equal(lab_ask(lab, lab->acme, "sum", 1, NULL, &release), REFUSED_EXHAUSTED);
     assert_non_null(strstr(lab->why.what, "device d4"));
@@ -348,7 +362,7 @@ static void a_retention_that_was_raised_brings_nothing_back(void **state)
     struct policy_order policy = {
         .sensor = "temperature", .lower = "-20", .upper = "60.5", .contributions = 2, .retention_ms = 30 * DAY
     };
-    struct release_order order = { .query = "count", .sensor = "temperature", .ueps = EPSILON };
+    struct release_order order = { .query = "count", .sensor = "temperature", .loss.ueps = EPSILON };
     struct release release;
 
     lab_device(lab, "thermo-1");
@@ -371,7 +385,7 @@ static void an_empty_cohort_is_refused_in_words_that_tell_nothing(void **state)
 {
     struct lab *lab = *state;
     struct world_tenant *stranger = world_tenant(lab->world, "stranger");
-    struct release_order order = { .query = "sum", .sensor = "temperature", .ueps = 1, .selector = "site=lyon" };
+    struct release_order order = { .query = "sum", .sensor = "temperature", .loss.ueps = 1, .selector = "site=lyon" };
     struct device device = lab_device(lab, "thermo-1");
     struct release release;
     struct why granted_to_others;
@@ -415,7 +429,7 @@ static int failing_at;
         return original.verb arguments;      \
     }
 FAILING(release_insert, (struct store * s, struct release *r, const uint8_t h[DIGEST_SIZE]), (s, r, h))
-FAILING(charge, (struct store * s, const struct charge *c, struct charge_standing *o), (s, c, o))
+FAILING(charge, (struct store * s, const struct charge *c, struct charge_refused *o), (s, c, o))
 FAILING(reading_aggregate, (struct store * s, const struct aggregate_query *q, struct aggregate *o), (s, q, o))
 FAILING(release_answer, (struct store * s, int64_t id, const char *a, size_t n), (s, id, a, n))
 FAILING(audit_insert, (struct store * s, const struct audit_entry *e), (s, e))
@@ -462,8 +476,7 @@ static void a_fault_at_any_step_leaves_no_trace(void **state)
             assert_memory_equal(before, after, DIGEST_SIZE);
         }
     } while (r != 0);
-    assert_int_equal(steps,
-                     12 + 1); /* time, insert, standing, 3 charges, 2 aggregates, answer, audit, outbox, commit */
+    assert_int_equal(steps, 10 + 1); /* time, insert, standing, charge, 2 aggregates, answer, audit, outbox, commit */
     assert_int_equal(lab_spent(lab, lab->acme), EPSILON);
 }
 
@@ -530,7 +543,7 @@ static void readings_change_nothing_but_the_noised_numbers(void **state)
     struct lab *lab = *state;
     struct device device = lab_device(lab, "thermo-1");
     struct release_plan before, after;
-    const struct release_order order = { .query = "mean", .sensor = "temperature", .ueps = EPSILON };
+    const struct release_order order = { .query = "mean", .sensor = "temperature", .loss.ueps = EPSILON };
 
     lab->world->clock.now_ms += 1;
     assert_int_equal(release_preview(lab->core, &lab->acme->caller, &order, &before, &lab->why), 0);
@@ -565,9 +578,9 @@ static void answers_spread_as_their_scale_says_and_keep_their_interval(void **st
     int64_t total = 0, squares = 0, outside = 0, runs = 400;
 
     lab_reading(lab, &device, 2000);
-    lab->core->settings.filter_cap_ueps = 1000 * EPSILON;
+    lab->core->settings.filter_cap.ueps = 1000 * EPSILON;
     lab_budget(lab, lab->acme, 0);
-    lab_sql(lab, "DELETE FROM budget_cap");
+    lab_sql(lab, "DELETE FROM budget_terms");
     lab_budget(lab, lab->acme, 1000 * EPSILON);
     for (int64_t i = 0; i < runs; i++) {
         struct release release = lab_release(lab, lab->acme, "count", 2 * EPSILON, NULL); /* scale 1 */
@@ -609,7 +622,7 @@ static void a_mean_of_enough_readings_is_near_the_truth(void **state)
 /* A fault would take the charge back, and whether there is one would hang on the data. */
 static void a_mean_beyond_all_numbers_is_null_and_no_fault(void **state)
 {
-    struct asked asked = { .query = QUERY_MEAN, .ueps = EPSILON, .policy = { .scale = 100 } };
+    struct asked asked = { .query = QUERY_MEAN, .loss.ueps = EPSILON, .policy = { .scale = 100 } };
     struct noised sum = { .used = true, .value = INT64_C(1) << 62, .half_width_975 = 1, .scale = { 1, 1 } };
     struct noised count = { .used = true, .value = 1, .half_width_975 = 0, .scale = { 1, 1 } };
     struct release release = { 0 };
@@ -640,10 +653,12 @@ static void fill(char *text, size_t size, char c)
 static void the_longest_answer_fits(void **state)
 {
     const struct noise_scale scale = { 1ull << 40, (1ull << 40) - 1 };
-    const struct noised longest = {
-        .used = true, .ueps = 19999999, .value = -(INT64_C(1) << 62), .half_width_975 = INT64_C(1) << 44, .scale = scale
-    };
-    struct asked asked = { .query = QUERY_MEAN, .ueps = 19999999, .device_count = COHORT_MAX };
+    const struct noised longest = { .used = true,
+                                    .loss.ueps = 19999999,
+                                    .value = -(INT64_C(1) << 62),
+                                    .half_width_975 = INT64_C(1) << 44,
+                                    .scale = scale };
+    struct asked asked = { .query = QUERY_MEAN, .loss.ueps = 19999999, .device_count = COHORT_MAX };
     struct noised counts[] = { longest, longest };
     struct release release = { 0 };
 
@@ -693,13 +708,13 @@ static void a_mean_of_nothing_is_null_and_is_charged_all_the_same(void **state)
 static void a_preview_says_what_a_release_would_do_and_does_nothing(void **state)
 {
     struct lab *lab = *state;
-    struct release_order order = { .query = "sum", .sensor = "temperature", .ueps = 600000 };
+    struct release_order order = { .query = "sum", .sensor = "temperature", .loss.ueps = 600000 };
     uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
     struct release_plan plan;
 
     lab_device(lab, "thermo-1");
     lab_device(lab, "thermo-2");
-    lab->core->settings.filter_cap_ueps = EPSILON;
+    lab->core->settings.filter_cap.ueps = EPSILON;
     lab->world->clock.now_ms += 1;
     lab_fingerprint(lab, before);
     assert_int_equal(release_preview(lab->core, &lab->acme->caller, &order, &plan, &lab->why), 0);
@@ -708,8 +723,8 @@ static void a_preview_says_what_a_release_would_do_and_does_nothing(void **state
     assert_true(plan.would_pass);
     assert_int_equal(plan.cohort, 2);
     assert_int_equal(plan.epochs, 1);
-    assert_int_equal(plan.ueps_per_device, 600000);
-    assert_int_equal(plan.tenant_left_ueps, 5 * EPSILON);
+    assert_int_equal(plan.device_loss.ueps, 600000);
+    assert_int_equal(plan.tenant_left.ueps, 5 * EPSILON);
     assert_int_equal(plan.exhausted_devices, 0);
     assert_int_equal(plan.error95_num, (12100 * 2995733LL + 599999) / 600000);
     assert_int_equal(plan.error95_den, 100);
@@ -720,14 +735,16 @@ static void a_preview_says_what_a_release_would_do_and_does_nothing(void **state
     assert_int_equal(plan.exhausted_devices, 2);
     assert_string_equal(plan.first_exhausted, "thermo-1");
     assert_non_null(strstr(plan.why.what, "the filter of device thermo-1"));
-    order.ueps = 0;
+    order.loss.ueps = 0;
     assert_int_equal(release_preview(lab->core, &lab->acme->caller, &order, &plan, &lab->why), REFUSED_INVALID);
 }
 
 static void a_preview_knows_what_was_answered_already(void **state)
 {
     struct lab *lab = *state;
-    const struct release_order order = { .query = "sum", .sensor = "temperature", .ueps = 5 * EPSILON, .request = "x" };
+    const struct release_order order = {
+        .query = "sum", .sensor = "temperature", .loss.ueps = 5 * EPSILON, .request = "x"
+    };
     struct release_plan plan;
 
     lab_device(lab, "thermo-1");
@@ -735,7 +752,7 @@ static void a_preview_knows_what_was_answered_already(void **state)
     assert_int_equal(release_preview(lab->core, &lab->acme->caller, &order, &plan, &lab->why), 0);
     assert_true(plan.would_pass);
     assert_true(plan.replay);
-    assert_int_equal(plan.tenant_ueps, 0);
+    assert_int_equal(plan.tenant_loss.ueps, 0);
 }
 
 static int count_release(void *context, const struct release *release)
@@ -763,7 +780,7 @@ static void a_tenant_sees_its_own_releases_only(void **state)
     assert_int_equal(release_list(lab->core, &lab->world->auditor, page, count_release, &count, &lab->why), 0);
     assert_int_equal(count, 1);
     assert_int_equal(release_get(lab->core, &lab->world->keeper, release.id, &found, &lab->why), REFUSED_FORBIDDEN);
-    const struct release_order order = { .tenant = "acme", .query = "sum", .sensor = "temperature", .ueps = 1 };
+    const struct release_order order = { .tenant = "acme", .query = "sum", .sensor = "temperature", .loss.ueps = 1 };
     assert_int_equal(release_create(lab->core, &lab->world->auditor, &order, &found, &lab->why), REFUSED_FORBIDDEN);
 }
 
@@ -777,11 +794,14 @@ static void ten_thousand_devices_are_asked_in_one_transaction(void **state)
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999) "
             "INSERT INTO device SELECT NULL, 'd' || i, d.state, d.profile, d.class_name, d.address || i, d.sequence, "
             "d.telemetry_sequence, d.report_key_type, d.report_key, d.created_ms, d.seen_ms FROM n, device d");
-    lab_sql(lab, "INSERT OR IGNORE INTO odometer SELECT id, 0, 0 FROM device");
     struct release release = lab_release(lab, lab->acme, "sum", EPSILON, NULL);
     assert_int_equal(release.cohort, 10000);
-    assert_int_equal(lab_number(lab, "SELECT count(*) FROM charge"), 10001);
-    assert_int_equal(lab_number(lab, "SELECT count(*) FROM filter WHERE spent_ueps = 1000000"), 10000);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM charge"), 1);
+    assert_int_equal(lab_number(lab, "SELECT sum(ledger_cell(cells, i, 0) = 1000000) FROM filter,"
+                                     " (WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 63)"
+                                     " SELECT i FROM n)"),
+                     10000);
+    assert_int_equal(ledger_check(lab->core, &lab->why), 0);
 }
 
 int main(void)

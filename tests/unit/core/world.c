@@ -84,7 +84,8 @@ static void core_open(struct world *world)
                                  .maintainer = &world->maintainer,
                                  .random = &world->random,
                                  .settings = { .epoch_ms = 86400000,
-                                               .filter_cap_ueps = 10000000,
+                                               .filter_cap = { .ueps = 10000000, .nrho = LOSS_MAX, .pure_only = true },
+                                               .pool_unlock_ppm = 1000000,
                                                .path_lifetime_ms = 3600000,
                                                .rollout_concurrency = 64,
                                                .telemetry_plain = true } };
