@@ -251,6 +251,11 @@ int hss_records_reserve(const struct hss_records *records, uint64_t wanted, uint
     if (r != 0)
         return r;
     uint64_t count = wanted < standing.left ? wanted : standing.left;
+    /* A crash kept the mark from following; a second one must not let it fall behind by two. */
+    if (standing.mark.counter < standing.state.counter)
+        r = write_record(records, HSS_RECORD_MARK, mark_fd, &standing.state);
+    if (r != 0)
+        return r;
     r = write_both(records, state_fd, mark_fd, standing.state.counter + 1, standing.state.next + count);
     if (r != 0)
         return r;
