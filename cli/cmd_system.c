@@ -1,14 +1,11 @@
-/* cmd_system.c - version, status, and keys. */
+/* cmd_system.c - version and status. */
 #include "cli/common.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon/base/refusal.h"
 #include "daemon/base/text.h"
 #include "daemon/crypto_openssl/crypto_openssl.h"
-
-enum { PATH_SIZE_MAX = 1024 };
 
 static int version(struct call *call)
 {
@@ -98,95 +95,10 @@ static int status(struct call *call)
     return EXIT_DONE;
 }
 
-/* "acme.pem" has its public half in "acme.pub.pem". That file may be all that is left of a key pair whose private half
- * was moved away, so it is no more overwritten than a private key. */
-static int public_name(const char *path, char out[PATH_SIZE_MAX], struct why *why)
-{
-    size_t stem = strlen(path);
-
-    if (stem > 4 && strcmp(path + stem - 4, ".pem") == 0)
-        stem -= 4;
-    int size = snprintf(out, PATH_SIZE_MAX, "%.*s.pub.pem", (int)stem, path);
-    if (size < 0 || size >= PATH_SIZE_MAX)
-        return refuse(why, REFUSED_TOO_LARGE, "-o", NULL, "the path of the key file is too long");
-    if (access(out, F_OK) == 0)
-        return refuse(why, REFUSED_EXISTS, out, "choose another name, or move the old key away",
-                      "the file exists, and a public key is never overwritten");
-    return 0;
-}
-
-static int write_public(const struct crypto_key *key, const char *name)
-{
-    char pem[PUBLIC_PEM_SIZE];
-    struct proto_signer signer;
-    struct why why = { "", "", "" };
-
-    crypto_key_signer(key, &signer);
-    int r = common_outcome(crypto_public_write_pem(&signer.key, pem), &why);
-    return r != EXIT_DONE ? r : common_write(name, bytes_of_text(pem));
-}
-
-/* Whether this OpenSSL makes such keys. */
-static int kind_is_there(enum key_type type, struct why *why)
-{
-    if (crypto_openssl_has(type))
-        return 0;
-    return refuse(why, REFUSED_INVALID, "--type", "run with OpenSSL 3.5 or later, or take another type",
-                  "this OpenSSL makes no %s keys", crypto_key_type_name(type));
-}
-
-static int keygen(struct call *call)
-{
-    enum key_type type = crypto_key_type_of(call_option(call, "type"));
-    const char *file = call_option(call, "output");
-    struct crypto_key *key = NULL;
-    struct proto_signer signer;
-    struct why why;
-    char public_path[PATH_SIZE_MAX];
-    char hex[2 * PUBLIC_KEY_SIZE_MAX + 1];
-
-    if (type == 0 || type == KEY_HSS_LMS)
-        return call_usage(call, "--type takes ed25519, p256, ml-dsa-44, ml-dsa-65 or ml-dsa-87, not %s",
-                          call_option(call, "type"));
-    int r = kind_is_there(type, &why);
-    if (r == 0)
-        r = public_name(file, public_path, &why);
-    if (r == 0)
-        r = crypto_key_generate(type, &key);
-    if (r == 0)
-        r = crypto_key_write_file(key, file, &why);
-    r = common_outcome(r, &why);
-    if (r == EXIT_DONE)
-        r = write_public(key, public_path);
-    if (r == EXIT_DONE) {
-        crypto_key_signer(key, &signer);
-        hex_encode(bytes_view(signer.key.raw, signer.key.size), hex);
-        call->output->done(call->output, "private key: %s (keep it to yourself)\npublic key:  %s", file, public_path);
-        if (signer.key.size <= P256_RAW_SIZE)
-            call->output->done(call->output, "in hex:      %s", hex);
-        json_t *made = json_pack("{s:s, s:s, s:s, s:s}", "type", crypto_key_type_name(type), "file", file,
-                                 "public_file", public_path, "public_hex", hex);
-        if (call->output->is_json)
-            call->output->object(call->output, made, NULL);
-        json_decref(made);
-    }
-    crypto_key_free(key);
-    return r;
-}
-
-static const struct option_row keygen_options[] = {
-    { "type", 0, "TYPE", true, "ed25519, p256, or ml-dsa-44, ml-dsa-65, ml-dsa-87 (OpenSSL 3.5)" },
-    { "output", 'o', "KEY.pem", true, "the new file; one that exists is never overwritten" },
-    { 0 },
-};
-
 const struct command system_commands[] = {
     { "version", NULL, "Shows the versions of client, daemon and libraries, and what a library's version lacks.", NULL,
       "tinypartctl version", version, false },
     { "status", NULL, "Shows how the daemon stands, and the maintainer's public key for device builds.", NULL,
       "tinypartctl status\ntinypartctl -o json status", status, false },
-    { "keygen", NULL, "Makes a key pair: PKCS#8 PEM of mode 0600, and the public half beside it (offline).",
-      keygen_options, "tinypartctl keygen --type ed25519 -o maintainer.pem\ntinypartctl keygen --type p256 -o acme.pem",
-      keygen, true },
     { 0 },
 };

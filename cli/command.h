@@ -66,6 +66,7 @@ unsigned command_help_group(const char *prefix, FILE *out);
 
 /* The families, each a list that ends with words == NULL. */
 extern const struct command system_commands[];
+extern const struct command key_commands[];
 extern const struct command tenant_commands[];
 extern const struct command device_commands[];
 extern const struct command image_commands[];

@@ -196,9 +196,9 @@ static int load_key(struct daemon *daemon, struct why *why)
     int r;
 
     if (daemon->config.manifest_key[0] != '\0') {
-        r = crypto_key_read_file(daemon->config.manifest_key, &daemon->key, why);
+        r = crypto_key_open(daemon->config.manifest_key, false, &daemon->key, why);
     } else if (credentials != NULL && join_path(path, credentials, "manifest.key") == 0 && access(path, F_OK) == 0) {
-        r = crypto_key_read_credential(path, &daemon->key, why);
+        r = crypto_key_open(path, true, &daemon->key, why);
     } else {
         log_warning("keys",
                     "no manifest key: set keys.manifest_key or the credential manifest.key; no rollout will start");
@@ -206,6 +206,9 @@ static int load_key(struct daemon *daemon, struct why *why)
     }
     if (r != 0)
         return r;
+    /* Everything else goes on without it; orders are refused in words. */
+    if (crypto_key_check(daemon->key, why) > 0)
+        log_warning("keys", "the manifest key cannot sign: %s; %s", why->what, why->todo);
     crypto_key_signer(daemon->key, &daemon->signer);
     daemon->core.maintainer = &daemon->signer;
     return 0;

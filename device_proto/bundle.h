@@ -10,8 +10,8 @@
 #define BUNDLE_NAME_MAX      63u
 #define BUNDLE_VERSION_MAX   32u
 #define BUNDLE_SENSOR_MAX    63u
-#define BUNDLE_OVERHEAD_MAX  1024u       /* a bundle is at most this much larger than its container */
-#define BUNDLE_CONTAINER_MAX (16u << 20) /* 16 MiB */
+#define BUNDLE_OVERHEAD_MAX  (960u + SIGNATURE_SIZE_MAX) /* a bundle is at most this much larger than its container */
+#define BUNDLE_CONTAINER_MAX (16u << 20)                 /* 16 MiB */
 
 enum bundle_refusal {
     BUNDLE_STRUCTURE = 1, /* no SUIT envelope, or not the shape of a bundle */

@@ -12,9 +12,8 @@
 #include "device_proto/suit.h"
 #include "device_proto/suit_label.h"
 
-/* Every envelope that suit_manifest_write makes fits, with a signature of 64 bytes; with a longer one, that much more.
- */
-#define SUIT_ORDER_SIZE_MAX   1280u
+/* Every envelope that suit_manifest_write makes fits, whatever key signs. */
+#define SUIT_ORDER_SIZE_MAX   (1216u + SIGNATURE_SIZE_MAX)
 #define SUIT_TO_BE_SIGNED_MAX 128u /* every Sig_structure of one fits */
 
 /* ---- sequences of commands ---- */

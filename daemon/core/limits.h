@@ -28,7 +28,7 @@
 #define WINDOW_EPOCHS_MAX       366        /* epochs that one release may touch */
 #define RELEASE_UEPS_MAX        20000000LL /* epsilon 20: beyond that, an answer hides next to nothing */
 #define IMAGE_SIZE_MAX          65536
-#define BUNDLE_SIZE_MAX         (IMAGE_SIZE_MAX + 2048)
+#define BUNDLE_SIZE_MAX         (IMAGE_SIZE_MAX + 8192) /* the largest signature included */
 #define RECORDS_PER_PACK_MAX    64
 #define PAGE_MAX                1000
 

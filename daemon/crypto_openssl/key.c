@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "device_proto/hss.h"
 
 enum { PEM_SIZE_MAX = 16384 };
 
 struct crypto_key {
-    EVP_PKEY *pkey;
+    EVP_PKEY *pkey;      /* NULL where it is HSS-LMS, ... */
+    struct hss_key *hss; /* ... which has its own way of being a file */
     struct public_key public;
 };
 
@@ -62,7 +64,74 @@ void crypto_key_free(struct crypto_key *key)
     if (key == NULL)
         return;
     EVP_PKEY_free(key->pkey); /* OpenSSL clears private parts */
+    hss_key_free(key->hss);
     free(key);
+}
+
+/* Takes hss over, also where it fails. */
+static int wrap_hss(struct hss_key *hss, struct crypto_key **out)
+{
+    struct crypto_key *key = calloc(1, sizeof(*key));
+    struct proto_signer signer;
+
+    if (key == NULL) {
+        hss_key_free(hss);
+        return -ENOMEM;
+    }
+    hss_key_signer(hss, &signer);
+    key->hss = hss;
+    key->public = signer.key;
+    *out = key;
+    return 0;
+}
+
+int crypto_key_generate_hss(const struct hss_shape *shape, const struct hss_places *places,
+                            const struct hss_progress *progress, struct crypto_key **out, struct why *why)
+{
+    struct proto_crypto crypto;
+    struct proto_random random;
+    struct lms_parameters parameters;
+    struct hss_key *hss = NULL;
+
+    crypto_openssl_proto(&crypto);
+    crypto_openssl_random(&random);
+    int r = hss_shape_check(shape, why);
+    if (r != 0)
+        return r;
+    (void)lms_parameters_for(shape->n, shape->height, shape->width, &parameters);
+    if (hss_signature_size(&parameters, shape->levels) > SIGNATURE_SIZE_MAX)
+        return refuse(why, REFUSED_TOO_LARGE, "--width, --levels", "take a greater width, or fewer levels",
+                      "its signatures would have %zu bytes, and documents have room for %u",
+                      hss_signature_size(&parameters, shape->levels), SIGNATURE_SIZE_MAX);
+    r = hss_key_generate(&crypto, &random, shape, places, progress, &hss, why);
+    return r != 0 ? r : wrap_hss(hss, out);
+}
+
+static int read_hss(struct bytes text, const char *path, bool is_credential, struct crypto_key **out, struct why *why)
+{
+    struct proto_crypto crypto;
+    struct hss_key *hss = NULL;
+
+    crypto_openssl_proto(&crypto);
+    int r = hss_key_read(&crypto, text, path, &hss, why);
+    if (r == 0 && is_credential && hss_key_is_beside(hss)) {
+        hss_key_free(hss);
+        return refuse(why, REFUSED_INVALID, path,
+                      "name a place that lasts, in lines at its end: state /var/lib/tinypart/manifest.state and mark "
+                      "/somewhere/else/manifest.mark",
+                      "this HSS-LMS key keeps its state beside it, and a credential's folder goes with the service");
+    }
+    return r != 0 ? r : wrap_hss(hss, out);
+}
+
+struct hss_key *crypto_key_hss(const struct crypto_key *key)
+{
+    return key->hss;
+}
+
+int crypto_key_check(const struct crypto_key *key, struct why *why)
+{
+    return key->hss == NULL ? 0 : hss_key_check(key->hss, why);
 }
 
 static EVP_PKEY *generate_by_name(const char *name)
@@ -156,9 +225,9 @@ static int read_whole(int fd, char *out, size_t capacity, size_t *out_size)
     return 0;
 }
 
-/* forbidden: permission bits that the file must not have. */
-static int read_key_file(const char *path, mode_t forbidden, struct crypto_key **out, struct why *why)
+int crypto_key_open(const char *path, bool is_credential, struct crypto_key **out, struct why *why)
 {
+    const mode_t forbidden = is_credential ? 027 : 077;
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
     char pem[PEM_SIZE_MAX];
@@ -170,10 +239,13 @@ static int read_key_file(const char *path, mode_t forbidden, struct crypto_key *
         return refuse(why, REFUSED_FORBIDDEN, path, "chmod 600 the file",
                       "others than its owner may read the private key (mode %04o)", (unsigned)(status.st_mode & 07777));
     int r = read_whole(fd, pem, sizeof(pem), &size);
-    if (r == 0)
-        r = crypto_key_read_pem(bytes_view(pem, size), out, why);
-    else
+    struct bytes text = bytes_view(pem, size);
+    if (r != 0)
         r = refuse(why, REFUSED_INVALID, path, NULL, "the key file cannot be read: %s", strerror(-r));
+    else if (hss_file_is(text))
+        r = read_hss(text, path, is_credential, out, why);
+    else
+        r = crypto_key_read_pem(text, out, why);
     OPENSSL_cleanse(pem, sizeof(pem));
     if (r > 0 && why != NULL)
         snprintf(why->where, sizeof(why->where), "%s", path);
@@ -182,16 +254,23 @@ static int read_key_file(const char *path, mode_t forbidden, struct crypto_key *
 
 int crypto_key_read_file(const char *path, struct crypto_key **out, struct why *why)
 {
-    return read_key_file(path, 077, out, why);
-}
+    struct crypto_key *key = NULL;
 
-int crypto_key_read_credential(const char *path, struct crypto_key **out, struct why *why)
-{
-    return read_key_file(path, 027, out, why);
+    int r = crypto_key_open(path, false, &key, why);
+    if (r == 0)
+        r = crypto_key_check(key, why);
+    if (r != 0) {
+        crypto_key_free(key);
+        return r;
+    }
+    *out = key;
+    return 0;
 }
 
 int crypto_key_write_file(const struct crypto_key *key, const char *path, struct why *why)
 {
+    if (key->pkey == NULL)
+        return refuse(why, REFUSED_INVALID, path, NULL, "an HSS-LMS key has its files from the first");
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST)
         return refuse(why, REFUSED_EXISTS, path, "choose another name, or move the old key away",
@@ -262,7 +341,10 @@ int crypto_key_agreement(const struct crypto_key *key, struct proto_agreement *o
 
 void crypto_key_signer(const struct crypto_key *key, struct proto_signer *out)
 {
-    *out = (struct proto_signer){ .context = (void *)(uintptr_t)key, .key = key->public, .sign = sign };
+    if (key->hss != NULL)
+        hss_key_signer(key->hss, out);
+    else
+        *out = (struct proto_signer){ .context = (void *)(uintptr_t)key, .key = key->public, .sign = sign };
 }
 
 /* Kinds that this OpenSSL may lack are told by their shape; the points of the others are checked by it. */

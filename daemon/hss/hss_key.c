@@ -42,7 +42,8 @@ struct hss_key {
     char state[HSS_PATH_SIZE];
     char mark[HSS_PATH_SIZE];
     char tree[HSS_PATH_SIZE]; /* beginning of the trees' names */
-    uint64_t ask;             /* how many to reserve the next time */
+    bool beside;
+    uint64_t ask; /* how many to reserve the next time */
     const struct hss_progress *progress;
     struct why refusal;
 };
@@ -122,6 +123,7 @@ int hss_key_new(const struct proto_crypto *crypto, const struct hss_secret *secr
         return -ENOMEM;
     key->crypto = *crypto;
     key->public = (struct hss_public){ .levels = secret->levels, .top = secret->top };
+    key->beside = secret->state[0] == '\0';
     key->ask = 1;
     int r = private_new(&key->private);
     if (r == 0)
@@ -164,6 +166,11 @@ int hss_key_read(const struct proto_crypto *crypto, struct bytes text, const cha
         return refuse(why, REFUSED_INVALID, file, "take it from a backup: the key file never changes",
                       "this HSS-LMS private key is damaged");
     return r;
+}
+
+bool hss_key_is_beside(const struct hss_key *key)
+{
+    return key->beside;
 }
 
 void hss_key_set_progress(struct hss_key *key, const struct hss_progress *progress)

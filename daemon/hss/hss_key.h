@@ -40,6 +40,8 @@ int hss_key_generate(const struct proto_crypto *crypto, const struct proto_rando
  * is no such key. The records are not looked at. */
 int hss_key_read(const struct proto_crypto *crypto, struct bytes text, const char *file, struct hss_key **out,
                  struct why *why);
+/* Whether its state is where its file is. */
+bool hss_key_is_beside(const struct hss_key *key);
 /* Told how a tree's making goes on, which a signature may want too. NULL: nobody. Borrows it. */
 void hss_key_set_progress(struct hss_key *key, const struct hss_progress *progress);
 

@@ -154,7 +154,7 @@ static void values_that_do_not_fit_are_shown(void **state)
     run_ctl(result, "grant", "create", "--tenant", "acme", "--selector", "", "--until", "tomorrow");
     expect(result, EXIT_USAGE, NULL, "--until tomorrow is no time such as");
     run_ctl(result, "keygen", "--type", "rsa", "-o", "x.pem");
-    expect(result, EXIT_USAGE, NULL, "--type takes ed25519, p256, ml-dsa-44, ml-dsa-65 or ml-dsa-87, not rsa");
+    expect(result, EXIT_USAGE, NULL, "--type takes ed25519, p256, hss-lms, ml-dsa-44, ml-dsa-65 or ml-dsa-87, not rsa");
     run_ctl(result, "rollout", "status", "seven");
     expect(result, EXIT_USAGE, NULL, "seven is no rollout's number");
 }

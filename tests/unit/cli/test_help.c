@@ -17,8 +17,8 @@
 #include "run.h"
 
 static const struct command *const families[] = {
-    system_commands,  tenant_commands, device_commands,  image_commands,  manifest_commands, grant_commands,
-    rollout_commands, policy_commands, release_commands, export_commands, noise_commands,
+    system_commands, key_commands,     tenant_commands, device_commands,  image_commands,  manifest_commands,
+    grant_commands,  rollout_commands, policy_commands, release_commands, export_commands, noise_commands,
 };
 
 enum { FAMILIES = sizeof(families) / sizeof(families[0]), NAME_MAX_HERE = 96 };
@@ -148,7 +148,7 @@ static void bash_completes_commands_and_options(void **state)
         { "tenant key ''", " revoke " },
         { "rollout create --sel", " --selector " },
         { "--socket x.sock rollout create --wa", " --watch " },
-        { "keygen --type ''", " ed25519 p256 " },
+        { "keygen --type ''", " ed25519 p256 hss-lms " },
         { "-o ''", " table json " },
     };
     struct result *result = *state;

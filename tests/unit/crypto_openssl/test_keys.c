@@ -251,10 +251,10 @@ static void key_file_is_private_and_never_overwritten(void **state)
     assert_non_null(strstr(why.todo, "chmod 600"));
     chmod(path, 0440); /* as a credential with an access control list shows itself */
     assert_int_equal(crypto_key_read_file(path, &back, &why), REFUSED_FORBIDDEN);
-    assert_int_equal(crypto_key_read_credential(path, &back, &why), 0);
+    assert_int_equal(crypto_key_open(path, true, &back, &why), 0);
     crypto_key_free(back);
     chmod(path, 0444);
-    assert_int_equal(crypto_key_read_credential(path, &back, &why), REFUSED_FORBIDDEN);
+    assert_int_equal(crypto_key_open(path, true, &back, &why), REFUSED_FORBIDDEN);
     unlink(path);
     assert_int_equal(crypto_key_read_file(path, &back, &why), REFUSED_UNKNOWN);
     rmdir(folder);
