@@ -83,7 +83,7 @@ def check_libraries():
 
 def main():
     table = rooms()
-    files = [p for folder in ("device_proto", "daemon", "cli") for p in sorted((root / folder).rglob("*.[ch]"))]
+    files = [p for folder in ("device_proto", "daemon", "cli", "tests/corpus") for p in sorted((root / folder).rglob("*.[ch]"))]
     for path in files:
         check_file(path, table)
     for room in table:
