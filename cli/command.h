@@ -77,5 +77,6 @@ extern const struct command policy_commands[];
 extern const struct command release_commands[];
 extern const struct command export_commands[];
 extern const struct command noise_commands[];
+extern const struct command privacy_commands[];
 
 #endif

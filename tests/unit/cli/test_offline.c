@@ -272,7 +272,7 @@ static void noise_of_no_scale_is_refused(void **state)
         expect(result, EXIT_USAGE, NULL, "is no fraction NUM/DEN");
     }
     run_ctl(result, "noise", "sample", "--mechanism", "gauss", "--scale", "1", "--count", "1");
-    expect(result, EXIT_USAGE, NULL, "--mechanism takes laplace, not gauss");
+    expect(result, EXIT_USAGE, NULL, "--mechanism takes laplace, gaussian, geometric, krr, oue or onebit, not gauss");
 }
 
 int main(void)
