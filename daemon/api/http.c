@@ -15,6 +15,7 @@
 #include "daemon/api/server.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/core/ports/store.h"
 
 enum {
     CONNECTIONS_MAX = 256,
@@ -39,6 +40,7 @@ struct exchange {
     size_t dropped;
     char *uri;
     char method[16];
+    struct exchange *next_grouped;
 };
 
 static void *on_uri(void *context, const char *uri, struct MHD_Connection *connection)
@@ -269,6 +271,57 @@ static enum MHD_Result on_part(struct exchange *exchange, const char *data, size
     return exchange->dropped <= SWALLOW_MAX ? MHD_YES : MHD_NO;
 }
 
+/* ---- group commit ----
+ *
+ * Releases that are ready in the same turn of the loop share one commit, so that a crowd of clients costs one sync of
+ * the disk. Each is a part of its own, refused or undone by itself. Their answers wait for the commit, and so does
+ * whatever is read meanwhile, for it may have seen what is not durable yet. Anything else ends the group first: it may
+ * send. */
+
+static void group_end(struct api *api)
+{
+    const struct why nothing = { .what = "" };
+    struct exchange *next;
+
+    if (!api->has_group)
+        return;
+    api->has_group = false;
+    int r = api->core->store->group_end(api->core->store);
+    for (struct exchange *exchange = api->grouped; exchange != NULL; exchange = next) {
+        next = exchange->next_grouped;
+        if (r < 0)
+            settle(exchange, r, &nothing);
+        exchange->state = STATE_ANSWER;
+        MHD_resume_connection(exchange->connection);
+        loop_timer_set(exchange->listener->timer, 0); /* as in request_finish() */
+    }
+    api->grouped = NULL;
+}
+
+static int group_enter(struct api *api, const struct route *route)
+{
+    if (!route_groups(route)) {
+        group_end(api);
+        return 0;
+    }
+    if (api->has_group || !route_begins_group(route))
+        return 0;
+    int r = api->core->store->group_begin(api->core->store);
+    api->has_group = r == 0;
+    return r;
+}
+
+static enum MHD_Result sleep_until_commit(struct exchange *exchange)
+{
+    struct api *api = exchange->listener->api;
+
+    exchange->next_grouped = api->grouped;
+    api->grouped = exchange;
+    exchange->state = STATE_ASLEEP;
+    MHD_suspend_connection(exchange->connection);
+    return MHD_YES;
+}
+
 static enum MHD_Result on_end(struct exchange *exchange)
 {
     struct request *request = &exchange->request;
@@ -276,7 +329,9 @@ static enum MHD_Result on_end(struct exchange *exchange)
 
     if (exchange->refused)
         return answer(exchange);
-    int r = route_run(request, &why);
+    int r = group_enter(request->api, request->route);
+    if (r == 0)
+        r = route_run(request, &why);
     if (r == 0 && request->later) {
         if (exchange->state == STATE_ANSWER)
             return answer(exchange);
@@ -285,7 +340,7 @@ static enum MHD_Result on_end(struct exchange *exchange)
         return MHD_YES;
     }
     settle(exchange, r, &why);
-    return answer(exchange);
+    return request->api->has_group ? sleep_until_commit(exchange) : answer(exchange);
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
@@ -329,7 +384,11 @@ static void turn(struct listener *listener)
     MHD_UNSIGNED_LONG_LONG delay_ms;
 
     MHD_run(listener->http);
-    if (MHD_get_timeout(listener->http, &delay_ms) == MHD_YES)
+    bool shared = listener->api->has_group;
+    group_end(listener->api);
+    if (shared) /* microhttpd does not know yet that there are answers to send */
+        loop_timer_set(listener->timer, 0);
+    else if (MHD_get_timeout(listener->http, &delay_ms) == MHD_YES)
         loop_timer_set(listener->timer, delay_ms > 60000 ? 60000 : (int64_t)delay_ms);
     else
         loop_timer_stop(listener->timer);

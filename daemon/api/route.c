@@ -129,6 +129,16 @@ int route_find(struct request *request, const char *method, struct why *why)
     return refuse(why, REFUSED_UNKNOWN, "target", "GET /v1/openapi.json lists the routes", "there is no such route");
 }
 
+bool route_begins_group(const struct route *route)
+{
+    return route->handle == releases_create;
+}
+
+bool route_groups(const struct route *route)
+{
+    return route_begins_group(route) || strcmp(route->method, "GET") == 0;
+}
+
 size_t route_body_max(const struct route *route)
 {
     return route->form != NULL ? JSON_BODY_SIZE_MAX : route->body_size_max;

@@ -24,6 +24,10 @@ extern const size_t route_count;
 /* Finds the route of a split target and fills route and path. HEAD is GET. REFUSED_UNKNOWN, PROBLEM_METHOD (the reply
  * gets Allow) or REFUSED_INVALID for a query parameter that the route does not know. */
 int route_find(struct request *request, const char *method, struct why *why);
+/* Whether it may share a commit with others: it sends nothing before its answer. */
+bool route_groups(const struct route *route);
+/* Whether it is worth to begin a group for. */
+bool route_begins_group(const struct route *route);
 /* Most bytes that its body may have; 0: it takes none. */
 size_t route_body_max(const struct route *route);
 /* Whether its body may be of that type (parameters behind ';' do not matter). */

@@ -25,6 +25,7 @@ struct listener {
 };
 
 struct run;
+struct exchange;
 
 struct api {
     struct core *core;
@@ -36,6 +37,8 @@ struct api {
     int64_t started_ms;
     struct run *runs;
     unsigned run_count;
+    struct exchange *grouped; /* answers that wait for the commit of the turn's group; the newest first */
+    bool has_group;
     char *tls_cert; /* PEM, NULL: no TLS */
     char *tls_key;
 };

@@ -79,7 +79,7 @@ void query_open(struct query *query, struct store *store, const struct statement
     }
     if (rc != SQLITE_OK)
         stick(query, sqlite_result(self->db, rc));
-    else if (!sqlite3_stmt_readonly(query->stmt) && sqlite3_get_autocommit(self->db) &&
+    else if (!sqlite3_stmt_readonly(query->stmt) && !in_transaction(store) &&
              statements->domain != DOMAIN_SESSION) /* "BEGIN IMMEDIATE" writes, to SQLite's mind */
         stick(query, -EPERM);
 }
@@ -417,6 +417,13 @@ void rows_deinit(struct rows *rows)
     *rows = (struct rows){ 0 };
 }
 
+bool in_transaction(struct store *store)
+{
+    const struct store_sqlite *self = store_sqlite_of(store);
+
+    return !sqlite3_get_autocommit(self->db) && (self->group == GROUP_NONE || self->in_part);
+}
+
 enum { SAVEPOINT, RELEASE, UNDO };
 static const struct statements savepoint = {
     DOMAIN_SAVEPOINT,
@@ -428,7 +435,7 @@ int savepoint_open(struct store *store)
     struct query query;
 
     /* SAVEPOINT counts as reading, and would open a transaction of its own. */
-    if (sqlite3_get_autocommit(store_sqlite_of(store)->db))
+    if (!in_transaction(store))
         return -EPERM;
     query_open(&query, store, &savepoint, SAVEPOINT);
     return query_run(&query);

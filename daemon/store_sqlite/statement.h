@@ -46,6 +46,8 @@ struct store_sqlite {
     struct store verbs; /* first: a struct store * is this */
     sqlite3 *db;
     sqlite3_stmt *kept[DOMAINS][STATEMENTS_MAX];
+    enum { GROUP_NONE, GROUP_EMPTY, GROUP_OPEN } group; /* open: SQLite's transaction has begun */
+    bool in_part;                                       /* of a group: a transaction of the port's is open */
 };
 
 static inline struct store_sqlite *store_sqlite_of(struct store *store)
@@ -135,6 +137,9 @@ void rows_deinit(struct rows *rows);
             r_ = (each)((context), (const struct type *)rows_at(&rows_, i_)); \
         r_;                                                                   \
     })
+
+/* Whether a transaction of the port's is open: within a group, a part of it. */
+bool in_transaction(struct store *store);
 
 /* A verb of several statements: all of it or none, inside the caller's transaction. close gives r back; r other than 0
  * undoes what was done since open. */

@@ -19,13 +19,16 @@
 #include "daemon/store_sqlite/statement.h"
 #include "daemon/store_sqlite/verbs.h"
 
-enum { BEGIN, COMMIT, ROLLBACK, INTEGRITY, REFERENCES };
+enum { BEGIN, COMMIT, ROLLBACK, PART, PART_KEEP, PART_UNDO, INTEGRITY, REFERENCES };
 static const struct statements statements = {
     DOMAIN_SESSION,
     {
         [BEGIN] = "BEGIN IMMEDIATE",
         [COMMIT] = "COMMIT",
         [ROLLBACK] = "ROLLBACK",
+        [PART] = "SAVEPOINT part",
+        [PART_KEEP] = "RELEASE part",
+        [PART_UNDO] = "ROLLBACK TO part",
         [INTEGRITY] = "PRAGMA integrity_check(1)" /* as a table-valued function, SQLite 3.46 takes the 1 for a table */,
         [REFERENCES] = "SELECT \"table\" || ' row ' || coalesce(rowid, '?') || ' refers to a missing ' || parent"
                        " FROM pragma_foreign_key_check LIMIT 1",
@@ -40,19 +43,95 @@ static int run(struct store *store, unsigned which)
     return query_run(&query);
 }
 
-static bool in_transaction(struct store *store)
+static bool has_begun(struct store *store)
 {
     return !sqlite3_get_autocommit(store_sqlite_of(store)->db);
 }
 
+/* ---- a group: SQLite's one transaction, a savepoint for each of the port's ---- */
+
+static int part_begin(struct store *store)
+{
+    struct store_sqlite *self = store_sqlite_of(store);
+    int r = 0;
+
+    if (self->in_part)
+        return -EALREADY;
+    if (self->group == GROUP_OPEN && !has_begun(store))
+        return -EIO; /* SQLite rolled all of it back by itself: what was answered is no longer there */
+    if (self->group == GROUP_EMPTY)
+        r = run(store, BEGIN);
+    if (r != 0)
+        return r;
+    self->group = GROUP_OPEN;
+    r = run(store, PART);
+    self->in_part = r == 0;
+    return r;
+}
+
+static int part_commit(struct store *store)
+{
+    struct store_sqlite *self = store_sqlite_of(store);
+
+    if (!in_transaction(store))
+        return -EPERM;
+    int r = run(store, PART_KEEP);
+    self->in_part = false;
+    return r;
+}
+
+static void part_rollback(struct store *store)
+{
+    struct store_sqlite *self = store_sqlite_of(store);
+
+    if (in_transaction(store)) {
+        run(store, PART_UNDO);
+        run(store, PART_KEEP);
+    }
+    self->in_part = false;
+}
+
+static int store_group_begin(struct store *store)
+{
+    struct store_sqlite *self = store_sqlite_of(store);
+
+    if (self->group != GROUP_NONE || has_begun(store))
+        return -EALREADY;
+    self->group = GROUP_EMPTY;
+    return 0;
+}
+
+static int store_group_end(struct store *store)
+{
+    struct store_sqlite *self = store_sqlite_of(store);
+    bool is_open = self->group == GROUP_OPEN;
+    int r = 0;
+
+    if (self->group == GROUP_NONE)
+        return -EPERM;
+    part_rollback(store);
+    self->group = GROUP_NONE;
+    if (is_open)
+        r = has_begun(store) ? run(store, COMMIT) : -EIO;
+    if (r != 0 && has_begun(store))
+        run(store, ROLLBACK);
+    return r;
+}
+
+/* ---- transactions ---- */
+
 static int store_begin(struct store *store)
 {
-    return in_transaction(store) ? -EALREADY : run(store, BEGIN);
+    if (store_sqlite_of(store)->group != GROUP_NONE)
+        return part_begin(store);
+    return has_begun(store) ? -EALREADY : run(store, BEGIN);
 }
 
 static void store_rollback(struct store *store)
 {
-    if (in_transaction(store))
+    if (store_sqlite_of(store)->group != GROUP_NONE)
+        part_rollback(store);
+    else if (has_begun(store))
         run(store, ROLLBACK);
 }
 
@@ -60,7 +139,9 @@ static int store_commit(struct store *store)
 {
     int r;
 
-    if (!in_transaction(store))
+    if (store_sqlite_of(store)->group != GROUP_NONE)
+        return part_commit(store);
+    if (!has_begun(store))
         return -EPERM;
     r = run(store, COMMIT);
     if (r != 0)
@@ -120,6 +201,8 @@ static void set_verbs(struct store *verbs)
     verbs->begin = store_begin;
     verbs->commit = store_commit;
     verbs->rollback = store_rollback;
+    verbs->group_begin = store_group_begin;
+    verbs->group_end = store_group_end;
     verbs->check = store_check;
     store_tenant_verbs(verbs);
     store_profile_verbs(verbs);

@@ -232,6 +232,75 @@ static void a_page_out_of_bounds_is_a_fault(void **state)
     assert_int_equal(store->tenant_each(store, 0, (struct page){ 0, PAGE_MAX + 1 }, stop_at_once, &calls), -EINVAL);
 }
 
+static int add_named(struct store *store, const char *name)
+{
+    struct tenant tenant = { .created_ms = NOW };
+
+    strcpy(tenant.name, name);
+    return store->tenant_insert(store, &tenant);
+}
+
+static bool knows(struct store *store, const char *name)
+{
+    struct tenant tenant;
+
+    return store->tenant_by_name(store, name, &tenant) == 0;
+}
+
+static void the_parts_of_a_group_become_durable_together(void **state)
+{
+    struct store *store = *state;
+
+    ok(store->group_begin(store));
+    assert_int_equal(store->group_begin(store), -EALREADY);
+    assert_int_equal(add_named(store, "outside"), -EPERM); /* between its parts there is no transaction */
+    ok(in_transaction(store, add_named(store, "a")));
+    assert_int_equal(add_named(store, "outside"), -EPERM);
+    ok(store->begin(store));
+    assert_int_equal(store->begin(store), -EALREADY);
+    ok(add_named(store, "undone"));
+    store->rollback(store);
+    store->rollback(store); /* harmless */
+    assert_int_equal(store->commit(store), -EPERM);
+    ok(in_transaction(store, add_named(store, "b")));
+    assert_true(knows(store, "a"));
+    assert_false(knows(store, "undone"));
+    ok(store->group_end(store));
+    assert_int_equal(store->group_end(store), -EPERM);
+    contract_reopen(state);
+    store = *state;
+    assert_true(knows(store, "a") && knows(store, "b"));
+    assert_false(knows(store, "undone") || knows(store, "outside"));
+}
+
+static void a_group_that_does_not_end_never_was(void **state)
+{
+    struct store *store = *state;
+
+    ok(store->group_begin(store));
+    ok(in_transaction(store, add_named(store, "a")));
+    contract_reopen(state);
+    assert_false(knows(*state, "a"));
+}
+
+static void an_open_part_is_not_in_its_group(void **state)
+{
+    struct store *store = *state;
+
+    ok(store->group_begin(store));
+    ok(store->group_end(store)); /* an empty one costs nothing */
+    ok(store->group_begin(store));
+    ok(in_transaction(store, add_named(store, "a")));
+    ok(store->begin(store));
+    ok(add_named(store, "open"));
+    ok(store->group_end(store));
+    assert_true(knows(store, "a"));
+    assert_false(knows(store, "open"));
+    ok(store->begin(store));
+    assert_int_equal(store->group_begin(store), -EALREADY);
+    store->rollback(store);
+}
+
 int contract_transactions(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +315,9 @@ int contract_transactions(void)
         CONTRACT_TEST(an_iterator_bears_transactions_ending_under_it),
         CONTRACT_TEST(an_iterator_ends_with_what_each_returns),
         CONTRACT_TEST(a_page_out_of_bounds_is_a_fault),
+        CONTRACT_TEST(the_parts_of_a_group_become_durable_together),
+        CONTRACT_TEST(a_group_that_does_not_end_never_was),
+        CONTRACT_TEST(an_open_part_is_not_in_its_group),
     };
 
     return cmocka_run_group_tests_name("transactions", tests, NULL, NULL);

@@ -145,6 +145,11 @@ struct store {
     int (*begin)(struct store *store);
     int (*commit)(struct store *store);
     void (*rollback)(struct store *store);              /* harmless outside a transaction */
+    /* Group commit: from group_begin on, transactions are parts of one: commit and rollback keep or undo a part at once,
+     * and nothing is durable before group_end returns 0. A fault there undoes every part. A second group is -EALREADY, a
+     * group that is no longer there -EPERM. */
+    int (*group_begin)(struct store *store);
+    int (*group_end)(struct store *store);
     int (*check)(struct store *store, struct why *why); /* integrity; REFUSED_CONFLICT names what is broken */
 
     /* facts about the whole registry: small named values ("epoch_ms", "ledger_ms", ...) */

@@ -1,0 +1,177 @@
+"""The ledger under crowds, kills and clocks: never one unit over a cap, never an answer without its charge."""
+import http.client
+import itertools
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+from harness import FULL, UnixConnection, World, wait_until
+from test_privacy import ledger_of
+
+HERE = pathlib.Path(__file__).resolve().parent
+CLIENTS = 64
+KILLS = 10000 if FULL else 25
+
+
+def fleet(world, devices=3, budget="1000"):
+    """Tenants acme and beta, one policy, devices without a reading: what is charged does not hang on data."""
+    for name in ("acme", "beta"):
+        world.tenant(name)
+        world.ctl("grant", "create", "--tenant", name, "--selector", "", "--sensors", "load")
+        world.ctl("budget", "set", name, "--epsilon", budget)
+    world.ctl("policy", "set", "load", "--lower", "0", "--upper", "10")
+    for i in range(devices):
+        world.ctl("device", "create", f"d{i}", "--profile", "riot-tinypart", "--class", "native", "--address", world.address(200 + i))
+
+
+def ask(world, request, epsilon="0.01", tenant="acme", path="daemon.sock"):
+    """(status, reply) of one release; None where the daemon died before it answered."""
+    connection = UnixConnection(str(world.folder / path))
+    try:
+        body = {"tenant": tenant, "query": "count", "sensor": "load", "selector": "", "epsilon": epsilon, "request": request}
+        connection.request("POST", "/v1/releases", json.dumps(body), {"Content-Type": "application/json"})
+        reply = connection.getresponse()
+        return reply.status, json.loads(reply.read())
+    except (OSError, http.client.HTTPException, json.JSONDecodeError):
+        return None
+    finally:
+        connection.close()
+
+
+class TestCrowd(unittest.TestCase):
+    def test_sixty_four_clients_spend_the_last_units_exactly(self):
+        w = World(["privacy.device_cap=1"]).start()
+        self.addCleanup(w.close)
+        fleet(w)
+        answers, lock, gate = [], threading.Lock(), threading.Barrier(CLIENTS)
+
+        def client(number):
+            gate.wait()
+            for i in itertools.count():
+                reply = ask(w, f"c{number}-{i}", tenant="acme" if number % 2 else "beta")
+                with lock:
+                    answers.append(reply)
+                if reply is None or reply[0] != 201:
+                    return
+
+        threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertNotIn(None, answers)
+        given = [reply for status, reply in answers if status == 201]
+        refused = [(status, reply) for status, reply in answers if status != 201]
+        self.assertEqual(len(given), 100)
+        self.assertEqual(len(refused), CLIENTS)
+        self.assertEqual({status for status, _ in refused}, {422}, refused[0])
+        self.assertTrue(all("filter of device d0" in reply["detail"] for _, reply in refused))
+        self.assertEqual(len(w.items("release", "list")), 100)
+        for reply in given[:10]:
+            status, again = ask(w, reply["request"], tenant=reply["tenant"])
+            self.assertEqual((status, again["answer"]), (200, reply["answer"]))
+        w.kill()
+        self.assertEqual(ledger_of(w), [])
+
+
+class TestEverySystemCall(unittest.TestCase):
+    """The daemon dies at the first system call of a release, as that begins and as it returns, at its second, and so on until one gets
+    through."""
+
+    STOPS_MOST = 2000
+
+    def setUp(self):
+        self.world = World(["privacy.device_cap=1000"]).start()
+        self.addCleanup(self.world.close)
+        fleet(self.world)
+
+    def killed_at(self, stop):
+        """One release under the tracer: (whether it was killed, the answer or None)."""
+        w = self.world
+        tracer = subprocess.Popen([sys.executable, str(HERE / "kill_at.py"), str(w.daemon.pid), str(stop)], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE)
+        self.assertEqual(tracer.stdout.readline(), b"ready\n")
+        answer = ask(w, f"stop-{stop}")
+        tracer.stdin.close()
+        died = tracer.wait(60) == 0
+        tracer.stdout.close()
+        if died:
+            w.daemon.wait(60)
+        return died, answer
+
+    def test_each_may_be_the_last(self):
+        w, answers = self.world, {}
+        for stop in range(1, self.STOPS_MOST):
+            died, answer = self.killed_at(stop)
+            if died:
+                self.assertEqual(ledger_of(w), [], f"after a death at stop {stop}")
+                w.start()
+            status, again = ask(w, f"stop-{stop}")
+            if answer is not None:
+                self.assertEqual(answer[0], 201)
+                self.assertEqual((status, again["answer"]), (200, answer[1]["answer"]), "an answer that left is the one that is kept")
+            answers[stop] = again["answer"]
+            if not died:
+                break
+        self.assertFalse(died, "no release ever got through")
+        self.assertGreater(len(answers), 40, "too few system calls were met for this to mean anything")
+        self.assertEqual(len(w.items("release", "list")), len(answers))
+        self.assertAlmostEqual(float(w.json("budget", "show", "acme")["spent_epsilon"]), 0.01 * len(answers))
+        self.assertTrue(w.json("status")["ledger"]["sound"])
+        for stop, answer in answers.items():
+            self.assertEqual(ask(w, f"stop-{stop}")[1]["answer"], answer)
+
+
+class TestRandomKills(unittest.TestCase):
+    def test_a_crowd_over_many_kills_gets_what_the_caps_allow_and_no_more(self):
+        w = World(["privacy.device_cap=2"]).start()
+        self.addCleanup(w.close)
+        fleet(w)
+        dice, answers, lock = random.Random(20261121), {}, threading.Lock()
+
+        def client(number, round_number):
+            for i in itertools.count():
+                request = f"r{round_number}-{number}-{i}"
+                reply = ask(w, request, epsilon="0.001", tenant="acme" if number % 2 else "beta")
+                if reply is None or reply[0] != 201:
+                    return
+                with lock:
+                    answers[request] = reply[1]
+
+        for round_number in range(KILLS):
+            threads = [threading.Thread(target=client, args=(number, round_number)) for number in range(8)]
+            for thread in threads:
+                thread.start()
+            time.sleep(dice.uniform(0.0, 0.03))  # where the power goes: seeded, not waited for
+            w.kill()
+            for thread in threads:
+                thread.join()
+            if round_number % 25 == 0 or round_number == KILLS - 1:
+                self.assertEqual(ledger_of(w), [])
+            w.start()
+        client(0, KILLS)  # what is left, to the last unit
+        stored = {}
+        after = 0
+        while True:
+            page = w.rest("GET", f"/v1/releases?limit=1000&after={after}")
+            stored.update({row["request"]: row for row in page["items"]})
+            if page["next"] is None:
+                break
+            after = page["next"]
+        self.assertEqual(len(stored), 2000)
+        for request, answer in answers.items():
+            self.assertEqual(w.rest("GET", f"/v1/releases/{stored[request]['id']}/answer"), answer["answer"])
+        self.assertTrue(w.json("status")["ledger"]["sound"])
+        w.kill()
+        self.assertEqual(ledger_of(w), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
