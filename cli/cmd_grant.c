@@ -2,9 +2,16 @@
 #include "cli/common.h"
 
 static const struct column grant_columns[] = {
-    { "GRANT", "id", true },         { "TENANT", "tenant", false },      { "SELECTOR", "selector", false },
-    { "SENSORS", "sensors", false }, { "SLOTS", "slots", false },        { "HELPERS", "helpers", false },
-    { "UNTIL", "until", false },     { "REVOKED", "revoked_at", false }, { NULL, NULL, false },
+    { "GRANT", "id", true },
+    { "TENANT", "tenant", false },
+    { "SELECTOR", "selector", false },
+    { "SENSORS", "sensors", false },
+    { "SLOTS", "slots", false },
+    { "HELPERS", "helpers", false },
+    { "UNPROVEN", "unproven", false },
+    { "UNTIL", "until", false },
+    { "REVOKED", "revoked_at", false },
+    { NULL, NULL, false },
 };
 
 static int create(struct call *call)
@@ -18,6 +25,8 @@ static int create(struct call *call)
     common_put_list(call, body, "sensors", "sensors");
     common_put_list(call, body, "slots", "slots");
     common_put_list(call, body, "helpers", "helpers");
+    if (call_option(call, "allow-unproven") != NULL)
+        json_object_set_new(body, "unproven", json_string("allow"));
     int r = common_put_time(call, body, "until", "until");
     if (r != EXIT_DONE) {
         json_decref(body);
@@ -53,6 +62,7 @@ static const struct option_row create_options[] = {
     { "sensors", 0, "S,...", false, "sensors whose data it may ask for; '*' all" },
     { "slots", 0, "N,...", false, "slots it may use; '*' any" },
     { "helpers", 0, "H,...", false, "helper calls of its containers, as 0x31,0x32; '*' all; else none" },
+    { "allow-unproven", 0, NULL, false, "its containers may do what the verifier cannot prove harmless" },
     { "until", 0, "TIME", false, "as 2027-01-01 or +30d; else until revoked" },
     { 0 },
 };

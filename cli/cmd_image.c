@@ -59,7 +59,7 @@ static int sign(struct call *call)
     };
 
     if (bundle.type == 0)
-        return call_usage(call, "--type takes bpf, wasm, python or native, not %s", type);
+        return call_usage(call, "--type takes bpf, wasm, python, shell or native, not %s", type);
     int r = common_read(call->arguments[0], CONTAINER_MAX, &container, &size);
     if (r != EXIT_DONE)
         return r;
@@ -184,7 +184,7 @@ static int show(struct call *call)
 static const struct option_row sign_options[] = {
     { "name", 0, "N", true, "of the image" },
     { "version", 0, "V", true, "of the image" },
-    { "type", 0, "TYPE", true, "bpf, wasm, python or native" },
+    { "type", 0, "TYPE", true, "bpf, wasm, python, shell or native" },
     { "sensor", 0, "S", false, "the sensor whose reading the container's answer is" },
     { "key", 0, "KEY.pem", true, "the tenant's private key; it never leaves this machine" },
     { "output", 'o', "BUNDLE.suit", true, "the signed bundle" },

@@ -22,7 +22,7 @@ enum bundle_refusal {
     BUNDLE_NO_ROOM,       /* buffer too small, or container over BUNDLE_CONTAINER_MAX */
 };
 
-enum bundle_type { BUNDLE_BPF = 1, BUNDLE_WASM, BUNDLE_PYTHON, BUNDLE_NATIVE };
+enum bundle_type { BUNDLE_BPF = 1, BUNDLE_WASM, BUNDLE_PYTHON, BUNDLE_NATIVE, BUNDLE_SHELL };
 
 struct bundle {
     struct bytes name;    /* 1..63 of [a-z0-9.-], beginning and ending with a letter or digit */
@@ -52,7 +52,7 @@ bool bundle_name_valid(struct bytes name);
 bool bundle_version_valid(struct bytes version);
 bool bundle_sensor_valid(struct bytes sensor); /* empty is valid */
 
-/* "bpf", "wasm", "python", "native"; the second gives 0 for any other text. */
+/* "bpf", "wasm", "python", "native", "shell"; the second gives 0 for any other text. */
 const char *bundle_type_text(enum bundle_type type);
 enum bundle_type bundle_type_of(struct bytes text);
 

@@ -128,6 +128,35 @@ const char *container_reason_text(int reason)
     return texts[reason];
 }
 
+/* ---- helpers by name ---- */
+
+static const struct {
+    uint32_t number;
+    const char *name;
+} helpers[] = {
+    { CONTAINER_SAUL_FIND_NTH, "saul_reg_find_nth" },
+    { CONTAINER_SAUL_FIND_TYPE, "saul_reg_find_type" },
+    { CONTAINER_SAUL_READ, "saul_reg_read" },
+    { CONTAINER_ZTIMER_NOW, "ztimer_now" },
+    { CONTAINER_ZTIMER_PERIODIC_WAKEUP, "ztimer_periodic_wakeup" },
+};
+
+const char *container_helper_name(uint32_t number)
+{
+    for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
+        if (helpers[i].number == number)
+            return helpers[i].name;
+    return NULL;
+}
+
+uint32_t container_helper_number(struct bytes name)
+{
+    for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
+        if (bytes_equal_text(name, helpers[i].name))
+            return helpers[i].number;
+    return 0;
+}
+
 /* ---- answers ---- */
 
 size_t container_result_print(int64_t result, char out[CONTAINER_RESULT_TEXT_MAX])

@@ -141,6 +141,11 @@ int container_verify(struct bytes file, const struct container_limits *limits, s
 /* A short English text for a reason. Never NULL. */
 const char *container_reason_text(int reason);
 
+/* The name of a helper call ("saul_reg_read"), NULL where it has none; and its number, 0 where no helper has this name.
+ */
+const char *container_helper_name(uint32_t number);
+uint32_t container_helper_number(struct bytes name);
+
 /* What stock devices answer to a run: the low 32 bits of r0 in hundredths, "27.18". The number of bytes written. */
 size_t container_result_print(int64_t result, char out[CONTAINER_RESULT_TEXT_MAX]);
 

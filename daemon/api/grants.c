@@ -12,15 +12,16 @@ FORM(grant_form, struct grant_order,
      { "sensors", FIELD_LIST, false, offsetof(struct grant_order, sensors), 0, LIST_SIZE - 1 },
      { "helpers", FIELD_LIST, false, offsetof(struct grant_order, helpers), 0, LIST_SIZE - 1 },
      { "slots", FIELD_LIST, false, offsetof(struct grant_order, slots), 0, LIST_SIZE - 1 },
-     { "until", FIELD_TIME, false, offsetof(struct grant_order, until_ms), 0, 0 });
+     { "until", FIELD_TIME, false, offsetof(struct grant_order, until_ms), 0, 0 },
+     { "unproven", FIELD_TEXT, false, offsetof(struct grant_order, unproven), 4, 5 });
 
 static json_t *grant_json(const struct grant *grant)
 {
-    return json_pack("{s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", (json_int_t)grant->id, "tenant",
+    return json_pack("{s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "id", (json_int_t)grant->id, "tenant",
                      json_words(grant->tenant), "selector", json_words(grant->selector), "sensors",
                      json_list(grant->sensors), "helpers", json_list(grant->helpers), "slots", json_list(grant->slots),
                      "until", json_time(grant->until_ms), "created_at", json_time(grant->created_ms), "revoked_at",
-                     json_time(grant->revoked_ms));
+                     json_time(grant->revoked_ms), "unproven", grant->unproven ? "allow" : "deny");
 }
 
 static int add_grant(void *context, const struct grant *grant)

@@ -79,6 +79,12 @@ static int lacks(const struct grant *grant, const struct device *device, const s
             return refuse(why, REFUSED_FORBIDDEN, "grant", todo,
                           "grant %lld does not give helper call 0x%x on device %s", (long long)grant->id,
                           (unsigned)need->helpers[i], device->name);
+    if (need->unproven != NULL && need->unproven[0] != '\0' && !grant->unproven)
+        return refuse(why, REFUSED_FORBIDDEN, "grant",
+                      "change the container so that it can be proven (tinypartctl image inspect shows where), or ask "
+                      "the owner for a grant with --allow-unproven",
+                      "grant %lld lets only proven containers run on device %s: %s", (long long)grant->id, device->name,
+                      need->unproven);
     return 0;
 }
 
@@ -107,7 +113,7 @@ int grant_covers(struct core *core, int64_t tenant_id, const struct device *devi
                  const uint32_t *helpers, size_t n_helpers, struct why *why)
 {
     _cleanup_(grant_set_freep) struct grant_set *set = NULL;
-    const struct grant_need need = { slot, sensor, helpers, n_helpers };
+    const struct grant_need need = { .slot = slot, .sensor = sensor, .helpers = helpers, .n_helpers = n_helpers };
 
     int r = grant_set_load(core, tenant_id, &set);
     return r != 0 ? r : grant_set_covers(set, device, &need, why);
@@ -140,6 +146,9 @@ static int grant_fill(struct core *core, const struct caller *caller, const stru
     text_copy(grant->sensors, sizeof(grant->sensors), sensors);
     text_copy(grant->helpers, sizeof(grant->helpers), helpers);
     text_copy(grant->slots, sizeof(grant->slots), slots);
+    grant->unproven = order->unproven != NULL && strcmp(order->unproven, "allow") == 0;
+    if (order->unproven != NULL && !grant->unproven && strcmp(order->unproven, "deny") != 0)
+        return refuse(why, REFUSED_INVALID, "unproven", "allow, or deny", "no answer to whether unproven code may run");
     grant->created_ms = clock_now_ms(core->clock);
     grant->until_ms = order->until_ms;
     if (order->until_ms != 0 && order->until_ms <= grant->created_ms)
@@ -177,6 +186,7 @@ static int grant_save(struct core *core, const struct caller *caller, struct gra
     detail_text(&detail, "helpers", grant->helpers);
     detail_text(&detail, "slots", grant->slots);
     detail_number(&detail, "until_ms", grant->until_ms);
+    detail_text(&detail, "unproven", grant->unproven ? "allow" : "deny");
     return audit_append(core, caller, "grant.create", subject, grant->tenant_id, detail_end(&detail));
 }
 

@@ -15,11 +15,13 @@ struct grant {
     int64_t until_ms;        /* 0: until revoked */
     int64_t created_ms;
     int64_t revoked_ms; /* 0: live */
+    bool unproven;      /* lets containers run that the verifier could not prove harmless */
 };
 
 struct grant_order {
     const char *tenant, *selector, *sensors, *helpers, *slots;
     int64_t until_ms;
+    const char *unproven; /* "allow" or "deny"; NULL: deny */
 };
 
 int grant_create(struct core *core, const struct caller *caller, const struct grant_order *order, struct grant *out,
@@ -42,6 +44,7 @@ struct grant_need {
     const char *sensor; /* NULL or "": none */
     const uint32_t *helpers;
     size_t n_helpers;
+    const char *unproven; /* what the verifier could not prove, in words; NULL or "": nothing */
 };
 int grant_set_covers(const struct grant_set *set, const struct device *device, const struct grant_need *need,
                      struct why *why);

@@ -18,9 +18,15 @@
 #include "daemon/core/texts.h"
 #include "daemon/core/transaction.h"
 #include "device_proto/bundle.h"
-#include "device_proto/container.h"
+#include "device_proto/container_prove.h"
+#include "device_proto/script.h"
+#include "device_proto/wasm.h"
 
 #define OPCODE_CALL 0x85
+
+/* What a WebAssembly container may ask for: more than microcontrollers have, less than would hurt elsewhere. */
+#define WASM_PAGES 16u
+#define WASM_TABLE 1024u
 
 struct keys {
     struct public_key live[KEYS_PER_TENANT_MAX];
@@ -121,12 +127,34 @@ static int container_refused(int reason, const struct container_problem *problem
                   container_reason_text(reason));
 }
 
+/* Judges with working memory of its own: 0, REFUSED_INVALID in words, or -ENOMEM. unproven (may be NULL) gets what
+ * could not be proven. */
+static int bpf_judge(struct bytes file, const struct container_limits *limits, const char *whom,
+                     char unproven[IMAGE_UNPROVEN_SIZE], enum container_reason *out_reason, struct why *why)
+{
+    _cleanup_free_ struct container_scratch *scratch = malloc(sizeof(*scratch));
+    struct container_problem problem = { .reason = 0 };
+
+    if (scratch == NULL)
+        return -ENOMEM;
+    enum container_verdict verdict = container_judge(file, limits, 0, scratch, &problem, NULL);
+    *out_reason = problem.reason;
+    if (verdict == CONTAINER_REFUSED)
+        return container_refused(problem.reason, &problem, whom, why);
+    if (unproven != NULL)
+        unproven[0] = '\0';
+    if (unproven != NULL && verdict == CONTAINER_UNPROVEN)
+        snprintf(unproven, IMAGE_UNPROVEN_SIZE, "instruction %u: %s", (unsigned)problem.instruction,
+                 container_reason_text(problem.reason));
+    return 0;
+}
+
 /* The widest limits: what no kind of device could take is refused at once. Devices differ in how they write negation;
- * either is good here. */
+ * either is good here. Whether unproven code may run, a grant says when a rollout is ordered. */
 static int bpf_admit(struct bytes file, struct image *image, struct why *why)
 {
     uint32_t helpers[LIST_NUMBERS_MAX];
-    struct container_problem problem;
+    enum container_reason reason;
     size_t count = 0;
 
     int r = helpers_called(file, helpers, &count);
@@ -139,12 +167,75 @@ static int bpf_admit(struct bytes file, struct image *image, struct why *why)
                                        .helpers = helpers,
                                        .helper_count = count,
                                        .section_loads = true };
-    r = container_verify(file, &limits, &problem, NULL);
-    if (r == CONTAINER_UNKNOWN_OPCODE) {
+    r = bpf_judge(file, &limits, "a device", NULL, &reason, why);
+    if (r > 0 && reason == CONTAINER_UNKNOWN_OPCODE) {
         limits.neg_is_8f = true;
-        r = container_verify(file, &limits, &problem, NULL);
+        r = bpf_judge(file, &limits, "a device", NULL, &reason, why);
     }
-    return r == 0 ? 0 : container_refused(r, &problem, "a device", why);
+    return r;
+}
+
+/* Keeps each number once; gives how many are left. */
+static size_t without_doubles(uint32_t *numbers, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t k = 0;
+
+        while (k < kept && numbers[k] != numbers[i])
+            k++;
+        if (k == kept)
+            numbers[kept++] = numbers[i];
+    }
+    return kept;
+}
+
+static int wasm_admit(struct bytes file, struct image *image, struct why *why)
+{
+    static const struct wasm_limits limits = { .size_max = IMAGE_SIZE_MAX,
+                                               .memory_pages_max = WASM_PAGES,
+                                               .table_max = WASM_TABLE };
+    struct wasm_problem problem;
+    struct wasm_facts facts;
+
+    int r = wasm_check(file, &limits, &problem, &facts);
+    if (r != 0)
+        return refuse(why, REFUSED_INVALID, "container",
+                      r == WASM_IMPORT ? "helpers are imported by name from the module " WASM_MODULE : NULL,
+                      "this is no WebAssembly module for devices: byte %zu: %s%s%.*s", problem.at, wasm_reason_text(r),
+                      problem.name.size > 0 ? ": " : "", (int)(problem.name.size < 40 ? problem.name.size : 40),
+                      problem.name.size > 0 ? (const char *)problem.name.data : "");
+    size_t count = without_doubles(facts.helpers, facts.helper_count);
+    if (count > LIST_NUMBERS_MAX || list_write_hex(facts.helpers, count, image->helpers) != 0)
+        return refuse(why, REFUSED_INVALID, "container", NULL, "it imports too many different helpers");
+    return 0;
+}
+
+static int script_admit(struct bytes file, struct why *why)
+{
+    uint32_t line;
+
+    int r = script_check(file, IMAGE_SIZE_MAX, &line);
+    return r == 0 ? 0
+                  : refuse(why, REFUSED_INVALID, "container", NULL, "line %u of the script: %s", (unsigned)line,
+                           script_reason_text(r));
+}
+
+static int content_admit(const struct bundle *bundle, struct image *image, struct why *why)
+{
+    switch (bundle->type) {
+    case BUNDLE_BPF:
+        return bpf_admit(bundle->container, image, why);
+    case BUNDLE_WASM:
+        return wasm_admit(bundle->container, image, why);
+    case BUNDLE_PYTHON:
+    case BUNDLE_SHELL:
+        return script_admit(bundle->container, why);
+    case BUNDLE_NATIVE:
+        break;
+    }
+    return 0;
 }
 
 static int image_fill(const struct tenant *tenant, const struct bundle *bundle, struct image *image)
@@ -230,8 +321,8 @@ int image_admit(struct core *core, const struct caller *caller, const char *tena
     r = bundle_open(core, &tenant, encoded, &bundle, &image, why);
     if (r == 0)
         r = image_fill(&tenant, &bundle, &image);
-    if (r == 0 && bundle.type == BUNDLE_BPF)
-        r = bpf_admit(bundle.container, &image, why);
+    if (r == 0)
+        r = content_admit(&bundle, &image, why);
     if (r == 0)
         r = core->crypto->sha256(core->crypto->context, encoded, image.bundle_digest);
     if (r != 0)
@@ -281,11 +372,12 @@ int image_list(struct core *core, const struct caller *caller, struct page page,
     return r != 0 ? r : core->store->image_each(core->store, access_scope(caller), page, each, context);
 }
 
-static int bpf_fits(struct core *core, const struct image *image, const struct profile *profile, struct why *why)
+static int bpf_fits(struct core *core, const struct image *image, const struct profile *profile,
+                    char unproven[IMAGE_UNPROVEN_SIZE], struct why *why)
 {
     _cleanup_free_ uint8_t *file = malloc(image->size);
     uint32_t helpers[LIST_NUMBERS_MAX];
-    struct container_problem problem;
+    enum container_reason reason;
     size_t size, count;
     uint64_t total;
 
@@ -303,13 +395,13 @@ static int bpf_fits(struct core *core, const struct image *image, const struct p
                                        .helper_count = count,
                                        .section_loads = profile->section_loads,
                                        .neg_is_8f = profile->neg_is_8f };
-    r = container_verify(bytes_view(file, size), &limits, &problem, NULL);
-    return r == 0 ? 0 : container_refused(r, &problem, profile->name, why);
+    return bpf_judge(bytes_view(file, size), &limits, profile->name, unproven, &reason, why);
 }
 
 int image_fits(struct core *core, const struct image *image, const struct profile *profile, unsigned slot,
-               struct why *why)
+               char unproven[IMAGE_UNPROVEN_SIZE], struct why *why)
 {
+    unproven[0] = '\0';
     if (!list_has_name(profile->image_types, image->type))
         return refuse(why, REFUSED_INVALID, "image", NULL, "%s devices take no %s images", profile->name, image->type);
     if (slot >= profile->slots)
@@ -319,5 +411,5 @@ int image_fits(struct core *core, const struct image *image, const struct profil
         return refuse(why, REFUSED_INVALID, "image", NULL, "%s:%s has %llu bytes, a slot of a %s device takes %u",
                       image->name, image->version, (unsigned long long)image->size, profile->name,
                       profile->image_size_max);
-    return strcmp(image->type, "bpf") == 0 ? bpf_fits(core, image, profile, why) : 0;
+    return strcmp(image->type, "bpf") == 0 ? bpf_fits(core, image, profile, unproven, why) : 0;
 }

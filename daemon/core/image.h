@@ -17,7 +17,7 @@ struct image {
     char tenant[NAME_SIZE];
     char name[NAME_SIZE];
     char version[VERSION_SIZE];
-    char type[16];               /* "bpf", "wasm", "python", "native" */
+    char type[16];               /* "bpf", "wasm", "python", "shell", "native" */
     char sensor[NAME_SIZE];      /* the sensor its answer is a reading of; "" none */
     char helpers[LIST_SIZE];     /* helper numbers it calls: "0x31,0x32" */
     uint8_t digest[DIGEST_SIZE]; /* SHA-256 of the container */
@@ -42,8 +42,10 @@ int image_list(struct core *core, const struct caller *caller, struct page page,
 int image_find(struct core *core, const struct tenant *tenant, const char *name, const char *version, struct image *out,
                struct why *why);
 /* Whether a device of this profile can take the image in this slot: type, size, helper calls, and for bpf the verifier
- * with the profile's own limits. 0, or REFUSED_INVALID in words. */
+ * with the profile's own limits. 0, or REFUSED_INVALID in words. unproven says what the verifier could not prove ("":
+ * nothing is left unproven, or the type is one that it does not follow). */
+#define IMAGE_UNPROVEN_SIZE 128
 int image_fits(struct core *core, const struct image *image, const struct profile *profile, unsigned slot,
-               struct why *why);
+               char unproven[IMAGE_UNPROVEN_SIZE], struct why *why);
 
 #endif

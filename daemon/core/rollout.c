@@ -55,7 +55,8 @@ struct ordering {
     uint32_t helpers[LIST_NUMBERS_MAX];
     size_t n_helpers;
     struct grant_set *grants;
-    struct profile profile; /* of the last device: devices of one kind come in rows */
+    struct profile profile;             /* of the last device: devices of one kind come in rows */
+    char unproven[IMAGE_UNPROVEN_SIZE]; /* of the image on that kind */
     int64_t picked;
     struct why *why;
     int result;
@@ -132,7 +133,8 @@ static int kind_fits(struct ordering *ordering, const struct device *device)
         if (r == 0)
             r = manifest_key_check(ordering->core, profile, ordering->why);
         if (r == 0)
-            r = image_fits(ordering->core, &ordering->image, profile, ordering->rollout.slot, ordering->why);
+            r = image_fits(ordering->core, &ordering->image, profile, ordering->rollout.slot, ordering->unproven,
+                           ordering->why);
         if (r != 0)
             return r;
     }
@@ -199,8 +201,10 @@ static int pick(void *context, const struct device *device)
 {
     static const struct grant_need any = { .slot = -1 };
     struct ordering *ordering = context;
-    const struct grant_need need = { (int)ordering->rollout.slot, ordering->image.sensor, ordering->helpers,
-                                     ordering->n_helpers };
+    struct grant_need need = { .slot = (int)ordering->rollout.slot,
+                               .sensor = ordering->image.sensor,
+                               .helpers = ordering->helpers,
+                               .n_helpers = ordering->n_helpers };
 
     if (!selector_matches(&ordering->selector, device->labels, device->label_count))
         return 0;
@@ -211,6 +215,10 @@ static int pick(void *context, const struct device *device)
     int r = grant_set_covers(ordering->grants, device, &need, ordering->why);
     if (r == 0)
         r = kind_fits(ordering, device);
+    if (r == 0 && ordering->unproven[0] != '\0') { /* one grant must give this and all the rest */
+        need.unproven = ordering->unproven;
+        r = grant_set_covers(ordering->grants, device, &need, ordering->why);
+    }
     if (r == 0)
         r = add_step(ordering, device);
     return r;

@@ -6,13 +6,13 @@ enum { INSERT, BY_ID, EACH, REVOKE };
 
 #define COLUMNS                                                                                              \
     "SELECT g.id, g.tenant_id, t.name, g.selector, g.sensors, g.helpers, g.slots, g.until_ms, g.created_ms," \
-    " g.revoked_ms FROM grant g JOIN tenant t ON t.id = g.tenant_id"
+    " g.revoked_ms, g.unproven FROM grant g JOIN tenant t ON t.id = g.tenant_id"
 
 static const struct statements statements = {
     DOMAIN_GRANT,
     {
-        [INSERT] = "INSERT INTO grant (tenant_id, selector, sensors, helpers, slots, until_ms, created_ms, revoked_ms)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        [INSERT] = "INSERT INTO grant (tenant_id, selector, sensors, helpers, slots, until_ms, created_ms, revoked_ms,"
+                   " unproven) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         [BY_ID] = COLUMNS " WHERE g.id = ?",
         [EACH] = COLUMNS " WHERE (?1 = 0 OR g.tenant_id = ?1)"
                          " AND (?2 = 0 OR (g.revoked_ms = 0 AND (g.until_ms = 0 OR g.until_ms > ?3)))"
@@ -35,6 +35,7 @@ static void read_grant(struct query *query, void *out)
     grant->until_ms = take_int(query);
     grant->created_ms = take_int(query);
     grant->revoked_ms = take_int(query);
+    grant->unproven = take_bool(query);
 }
 
 static int store_grant_insert(struct store *store, struct grant *grant)
@@ -50,6 +51,7 @@ static int store_grant_insert(struct store *store, struct grant *grant)
     put_int(&query, grant->until_ms);
     put_int(&query, grant->created_ms);
     put_int(&query, grant->revoked_ms);
+    put_int(&query, grant->unproven);
     return query_int(&query, &grant->id);
 }
 

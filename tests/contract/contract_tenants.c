@@ -130,7 +130,8 @@ static int64_t add_grant(struct store *store, int64_t tenant_id, int64_t until_m
                            .helpers = "*",
                            .slots = "0,1",
                            .until_ms = until_ms,
-                           .created_ms = NOW };
+                           .created_ms = NOW,
+                           .unproven = until_ms != 0 };
 
     ok(in_transaction(store, store->grant_insert(store, &grant)));
     return grant.id;
@@ -149,6 +150,9 @@ static void grants_are_listed_live_or_all_and_revoked_once(void **state)
     assert_string_equal(grant.tenant, "a");
     assert_string_equal(grant.slots, "0,1");
     assert_int_equal(grant.until_ms, NOW);
+    assert_true(grant.unproven);
+    ok(store->grant_by_id(store, ever, &grant));
+    assert_false(grant.unproven);
     assert_int_equal(store->grant_by_id(store, 99, &grant), REFUSED_UNKNOWN);
     ok(store->grant_each(store, 0, false, NOW, everything, see_grant, &all));
     assert_int_equal(all.count, 3);

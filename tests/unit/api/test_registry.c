@@ -223,8 +223,13 @@ static void keeps_grants(void **state)
     assert_int_equal(count_of(grant, "helpers"), 0);
     assert_string_equal(text_of(grant, "until"), "2027-01-01T00:00:00Z");
     expect(rest, 201, "POST", "/v1/grants", "{\"tenant\":\"acme\",\"selector\":\"\",\"sensors\":[\"*\"]}");
-    expect(rest, 200, "GET", "/v1/grants/2", NULL);
-    expect_refusal(rest, 404, "unknown", "GET", "/v1/grants/3", NULL);
+    grant = expect(rest, 200, "GET", "/v1/grants/2", NULL);
+    assert_string_equal(json_string_value(json_object_get(grant, "unproven")), "deny");
+    grant = expect(rest, 201, "POST", "/v1/grants", "{\"tenant\":\"acme\",\"selector\":\"\",\"unproven\":\"allow\"}");
+    assert_string_equal(json_string_value(json_object_get(grant, "unproven")), "allow");
+    expect_refusal(rest, 400, "invalid", "POST", "/v1/grants",
+                   "{\"tenant\":\"acme\",\"selector\":\"\",\"unproven\":\"maybe\"}");
+    expect_refusal(rest, 404, "unknown", "GET", "/v1/grants/4", NULL);
     expect_refusal(rest, 404, "unknown", "GET", "/v1/grants/one", NULL);
     expect_refusal(rest, 404, "unknown", "POST", "/v1/grants", "{\"tenant\":\"nobody\",\"selector\":\"\"}");
     expect_refusal(rest, 400, "invalid", "POST", "/v1/grants", "{\"tenant\":\"acme\",\"selector\":\"site in\"}");
@@ -238,7 +243,7 @@ static void keeps_grants(void **state)
     grant = expect(rest, 200, "GET", "/v1/grants/1", NULL);
     assert_string_equal(text_of(grant, "revoked_at"), "2026-11-21T08:00:00Z");
     expect_refusal(rest, 404, "unknown", "DELETE", "/v1/grants/77", NULL);
-    assert_int_equal(count_of(expect(rest, 200, "GET", "/v1/grants", NULL), "items"), 2);
+    assert_int_equal(count_of(expect(rest, 200, "GET", "/v1/grants", NULL), "items"), 3);
 }
 
 static void keeps_tokens(void **state)

@@ -151,7 +151,7 @@ static void names_that_no_registry_takes_are_not_signed(void **state)
     assert_int_not_equal(access("no.suit", F_OK), 0);
     run_ctl(result, "image", "sign", container, "--name", "a", "--version", "1", "--type", "elf", "--key", "ed.pem",
             "-o", "no.suit");
-    expect(result, EXIT_USAGE, NULL, "--type takes bpf, wasm, python or native, not elf");
+    expect(result, EXIT_USAGE, NULL, "--type takes bpf, wasm, python, shell or native, not elf");
 }
 
 static void files_that_are_not_there_are_named(void **state)

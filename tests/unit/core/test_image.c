@@ -156,6 +156,46 @@ static void refuses_containers_that_no_device_could_run(void **state)
     assert_int_equal(admit(world, alice, &pushed, &image), REFUSED_INVALID);
 }
 
+static int admit_content(struct world *world, enum bundle_type type, const char *version, struct bytes content,
+                         struct image *out)
+{
+    struct world_tenant *tenant = &world->tenants[0];
+    struct pushed pushed;
+
+    pushed.size =
+        world_bundle_of(world, tenant, type, "content", version, content, "", pushed.bytes, sizeof(pushed.bytes));
+    return admit(world, tenant, &pushed, out);
+}
+
+static void checks_what_is_no_bpf_by_its_own_rules(void **state)
+{
+    /* One type, imports ztimer_now, exports it as "run". */
+    static const uint8_t module[] = "\0asm\1\0\0\0\1\5\1\x60\0\1\x7f\2\x17\1\x08tinypart\x0aztimer_now\0\0"
+                                    "\7\7\1\3run\0";
+    struct world *world = *state;
+    struct image image;
+
+    world_tenant(world, "alice");
+    assert_int_equal(admit_content(world, BUNDLE_WASM, "1", bytes_view(module, sizeof(module)), &image), 0);
+    assert_string_equal(image.type, "wasm");
+    assert_string_equal(image.helpers, "0x60");
+    assert_int_equal(admit_content(world, BUNDLE_WASM, "2", bytes_view(module, sizeof(module) - 1), &image),
+                     REFUSED_INVALID);
+    assert_string_equal(world->why.what,
+                        "this is no WebAssembly module for devices: byte 42: a section is not as long as it says");
+    assert_int_equal(admit_content(world, BUNDLE_PYTHON, "3", bytes_of_text("print(1)\n"), &image), 0);
+    assert_int_equal(admit_content(world, BUNDLE_SHELL, "4", bytes_of_text("saul\n"), &image), 0);
+    assert_string_equal(image.type, "shell");
+    assert_int_equal(admit_content(world, BUNDLE_PYTHON, "5", bytes_of_text("a\nb\r\n"), &image), REFUSED_INVALID);
+    assert_string_equal(world->why.what, "line 2 of the script: a control character other than tab and newline (lines "
+                                         "end in LF, not CR LF)");
+    assert_int_equal(admit_content(world, BUNDLE_NATIVE, "6",
+                                   bytes_of_text("\x7f"
+                                                 "ELF"),
+                                   &image),
+                     0);
+}
+
 static int count_image(void *context, const struct image *image)
 {
     (void)image;
@@ -187,23 +227,24 @@ static void fits_images_to_the_kind_of_device(void **state)
     struct world *world = *state;
     struct image image = world_image(world, world_tenant(world, "alice"), "thermo", "1.0");
     struct profile profile, wrong;
+    char unproven[IMAGE_UNPROVEN_SIZE];
     struct why why;
 
     assert_int_equal(profile_get(&world->core, &world->owner, "riot-tinypart", &profile, NULL), 0);
-    assert_int_equal(image_fits(&world->core, &image, &profile, 1, &why), 0);
-    assert_int_equal(image_fits(&world->core, &image, &profile, 2, &why), REFUSED_INVALID);
+    assert_int_equal(image_fits(&world->core, &image, &profile, 1, unproven, &why), 0);
+    assert_int_equal(image_fits(&world->core, &image, &profile, 2, unproven, &why), REFUSED_INVALID);
     assert_string_equal(why.what, "riot-tinypart devices have the slots 0 to 1");
     wrong = profile;
     strcpy(wrong.image_types, "wasm,python");
-    assert_int_equal(image_fits(&world->core, &image, &wrong, 0, &why), REFUSED_INVALID);
+    assert_int_equal(image_fits(&world->core, &image, &wrong, 0, unproven, &why), REFUSED_INVALID);
     assert_string_equal(why.what, "riot-tinypart devices take no bpf images");
     wrong = profile;
     wrong.image_size_max = 177;
-    assert_int_equal(image_fits(&world->core, &image, &wrong, 0, &why), REFUSED_INVALID);
+    assert_int_equal(image_fits(&world->core, &image, &wrong, 0, unproven, &why), REFUSED_INVALID);
     assert_string_equal(why.what, "thermo:1.0 has 178 bytes, a slot of a riot-tinypart device takes 177");
     wrong = profile;
     strcpy(wrong.helpers, "0x31");
-    assert_int_equal(image_fits(&world->core, &image, &wrong, 0, &why), REFUSED_INVALID);
+    assert_int_equal(image_fits(&world->core, &image, &wrong, 0, unproven, &why), REFUSED_INVALID);
     assert_non_null(strstr(why.what, "riot-tinypart cannot run this container: instruction "));
 }
 
@@ -219,6 +260,7 @@ int main(void)
         IN_WORLD(refuses_what_another_tenant_signed),
         IN_WORLD(refuses_what_a_revoked_key_signed),
         IN_WORLD(refuses_containers_that_no_device_could_run),
+        IN_WORLD(checks_what_is_no_bpf_by_its_own_rules),
         IN_WORLD(shows_a_tenant_its_own_images_only),
         IN_WORLD(fits_images_to_the_kind_of_device),
     };

@@ -126,6 +126,34 @@ static void names_the_device_that_lacks_a_grant_to_those_who_see_it(void **state
     assert_int_equal(rollout.steps[STEP_WAITING], 1); /* hers to see, and no other */
 }
 
+static void runs_unproven_code_only_where_a_grant_lets_it(void **state)
+{
+    /* mov r0, 1; div r0, r1; exit */
+    static const uint8_t container[] = "rBPF\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x18\0\0\0\0\0\0\0"
+                                       "\xb7\0\0\0\1\0\0\0\x3f\x10\0\0\0\0\0\0\x95\0\0\0\0\0\0";
+    struct scene scene = lyon(*state);
+    struct world *world = scene.world;
+    const struct grant_order generous = { .tenant = "alice", .selector = "", .slots = "*", .unproven = "allow" };
+    const struct grant_order odd = { .tenant = "alice", .selector = "", .slots = "*", .unproven = "perhaps" };
+    const struct rollout_order wanted = { .image = "divides", .version = "1", .selector = "site=lyon" };
+    uint8_t bundle[2048];
+    struct image image;
+    struct grant grant;
+    size_t size = world_bundle(world, scene.alice, "divides", "1", bytes_view(container, sizeof(container)), "", bundle,
+                               sizeof(bundle));
+
+    world_device(world, "d1", "riot-tinypart", "site=lyon");
+    assert_int_equal(
+        image_admit(&world->core, &scene.alice->caller, NULL, bytes_view(bundle, size), &image, &world->why), 0);
+    assert_int_equal(order(world, scene.alice, &wanted), REFUSED_FORBIDDEN);
+    assert_string_equal(world->why.what,
+                        "grant 1 lets only proven containers run on device d1: instruction 1: may divide by 0");
+    assert_int_equal(grant_create(&world->core, &world->owner, &odd, &grant, &world->why), REFUSED_INVALID);
+    assert_int_equal(grant_create(&world->core, &world->owner, &generous, &grant, &world->why), 0);
+    assert_true(grant.unproven);
+    assert_int_equal(order(world, scene.alice, &wanted), 0);
+}
+
 static void refuses_images_that_call_more_than_the_grant_gives(void **state)
 {
     struct world *world = *state;
@@ -426,6 +454,7 @@ int main(void)
         IN_WORLD(makes_one_step_for_each_device_that_the_selector_picks),
         IN_WORLD(refuses_orders_and_then_saves_nothing),
         IN_WORLD(names_the_device_that_lacks_a_grant_to_those_who_see_it),
+        IN_WORLD(runs_unproven_code_only_where_a_grant_lets_it),
         IN_WORLD(refuses_images_that_call_more_than_the_grant_gives),
         IN_WORLD(refuses_without_a_manifest_key_or_with_one_of_another_kind),
         IN_WORLD(refuses_reporting_devices_without_a_report_key),

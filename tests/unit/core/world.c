@@ -203,12 +203,12 @@ struct bytes world_container(void)
     return bytes_view(container, sizeof(container));
 }
 
-size_t world_bundle(struct world *world, const struct world_tenant *tenant, const char *name, const char *version,
-                    struct bytes container, const char *sensor, uint8_t *out, size_t capacity)
+size_t world_bundle_of(struct world *world, const struct world_tenant *tenant, enum bundle_type type, const char *name,
+                       const char *version, struct bytes container, const char *sensor, uint8_t *out, size_t capacity)
 {
     const struct bundle bundle = { .name = bytes_of_text(name),
                                    .version = bytes_of_text(version),
-                                   .type = BUNDLE_BPF,
+                                   .type = type,
                                    .sensor = bytes_of_text(sensor),
                                    .container = container };
     struct proto_signer signer;
@@ -217,6 +217,12 @@ size_t world_bundle(struct world *world, const struct world_tenant *tenant, cons
     crypto_key_signer(tenant->key, &signer);
     assert_int_equal(bundle_write(&bundle, &world->crypto, &signer, out, capacity, &size), 0);
     return size;
+}
+
+size_t world_bundle(struct world *world, const struct world_tenant *tenant, const char *name, const char *version,
+                    struct bytes container, const char *sensor, uint8_t *out, size_t capacity)
+{
+    return world_bundle_of(world, tenant, BUNDLE_BPF, name, version, container, sensor, out, capacity);
 }
 
 struct image world_image(struct world *world, const struct world_tenant *tenant, const char *name, const char *version)

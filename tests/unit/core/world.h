@@ -21,6 +21,7 @@
 #include "daemon/core/rollout.h"
 #include "daemon/core/tenant.h"
 #include "daemon/crypto_openssl/crypto_openssl.h"
+#include "device_proto/bundle.h"
 
 #define WORLD_START_MS     1760000000000 /* 2025-10-09T08:53:20Z */
 #define WORLD_REQUESTS_MAX 2048
@@ -91,6 +92,8 @@ struct bytes world_container(void);
 /* The size of the bundle. */
 size_t world_bundle(struct world *world, const struct world_tenant *tenant, const char *name, const char *version,
                     struct bytes container, const char *sensor, uint8_t *out, size_t capacity);
+size_t world_bundle_of(struct world *world, const struct world_tenant *tenant, enum bundle_type type, const char *name,
+                       const char *version, struct bytes container, const char *sensor, uint8_t *out, size_t capacity);
 struct image world_image(struct world *world, const struct world_tenant *tenant, const char *name, const char *version);
 struct rollout world_rollout(struct world *world, const struct world_tenant *tenant, const char *selector,
                              unsigned slot);
