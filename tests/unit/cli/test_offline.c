@@ -221,6 +221,8 @@ static void what_is_no_manifest_is_refused(void **state)
     expect(result, EXIT_REFUSED, NULL, "tinypartctl: refused: ");
     file_write("cut", "\xa1\x02", 2);
     run_ctl(result, "manifest", "show", "cut");
+    expect(result, EXIT_REFUSED, NULL, "not a manifest");
+    run_ctl(result, "manifest", "show", "--cbor", "cut");
     expect(result, EXIT_REFUSED, NULL, "this is no CBOR");
 }
 
