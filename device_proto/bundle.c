@@ -130,6 +130,8 @@ static int of_suit(int refusal)
     case SUIT_REFUSED_COMPONENT:
     case SUIT_REFUSED_FETCH:
     case SUIT_REFUSED_STORAGE:
+    case SUIT_REFUSED_AUTHORITY:
+    case SUIT_REFUSED_DECRYPTION:
         break;
     }
     return BUNDLE_STRUCTURE;

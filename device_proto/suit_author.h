@@ -11,6 +11,7 @@
 #include "device_proto/cose.h"
 #include "device_proto/suit.h"
 #include "device_proto/suit_label.h"
+#include "device_proto/suit_text.h"
 
 /* Every envelope that suit_manifest_write makes fits, whatever key signs. */
 #define SUIT_ORDER_SIZE_MAX   (1216u + SIGNATURE_SIZE_MAX)
@@ -89,13 +90,6 @@ int suit_script_finish(struct suit_script *script, struct bytes *out);
 
 /* ---- texts ---- */
 
-struct suit_text {
-    struct bytes language;                  /* a language tag (RFC 5646): "en-US" */
-    const struct suit_component *component; /* NULL: the text is about the manifest */
-    uint64_t key;                           /* suit_text_named */
-    struct bytes text;                      /* UTF-8 */
-};
-
 /* The encoded text member, from texts in any order. 0, SUIT_REFUSED_STRUCTURE (none, one twice, no UTF-8, a language
  * that is none), or SUIT_REFUSED_ROOM. */
 int suit_text_write(const struct suit_text *texts, size_t count, uint8_t *out, size_t capacity, size_t *out_size);
@@ -132,12 +126,6 @@ struct suit_member {
     struct bytes content; /* encoded, without a byte string head; empty: none */
     enum suit_keep keep;
     struct bytes digest; /* as read: the SHA-256 of a severed one whose content is not there */
-};
-
-struct suit_dependency {
-    uint64_t index; /* component index that it is addressed by */
-    bool has_prefix;
-    struct suit_component prefix;
 };
 
 /* Payloads and dependencies that travel in the envelope. */

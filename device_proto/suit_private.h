@@ -9,6 +9,7 @@
 #define SUIT_RULES (CBOR_SHORTEST | CBOR_DEFINITE)
 
 #define TAG_ENVELOPE        107u
+#define TAG_ENTERPRISE      112u
 #define ENVELOPE_AUTH       2
 #define ENVELOPE_MANIFEST   3
 #define DIGEST_ALG_SHA256   (-16) /* SUIT_37 */
@@ -20,37 +21,16 @@ enum suit_manifest_label {
     MANIFEST_SEQUENCE = 2,
     MANIFEST_COMMON = 3,
     MANIFEST_REFERENCE_URI = 4,
+    MANIFEST_COMPONENT_ID = 5,
+    MANIFEST_SET_VERSION = 6,
+    MEMBER_DEPENDENCIES = 1,
     COMMON_COMPONENTS = 2,
     COMMON_SHARED = 4,
     RIOT_INSTALL = 9,
     RIOT_VALIDATE = 10,
 };
 
-enum suit_command {
-    CONDITION_VENDOR = 1,
-    CONDITION_CLASS = 2,
-    CONDITION_IMAGE_MATCH = 3,
-    CONDITION_SLOT = 5,
-    CONDITION_ABORT = 14,
-    DIRECTIVE_SET_INDEX = 12,
-    DIRECTIVE_TRY_EACH = 15,
-    DIRECTIVE_SET = 19, /* SUIT_RIOT: the same as override */
-    DIRECTIVE_OVERRIDE = 20,
-    DIRECTIVE_FETCH = 21,
-    DIRECTIVE_INVOKE = 23,
-    DIRECTIVE_RUN_SEQUENCE_RIOT = 30,
-    DIRECTIVE_RUN_SEQUENCE = 32,
-};
-
-enum suit_parameter {
-    PARAMETER_VENDOR = 1,
-    PARAMETER_CLASS = 2,
-    PARAMETER_DIGEST = 3,
-    PARAMETER_SLOT = 5,
-    PARAMETER_STRICT_ORDER = 12,
-    PARAMETER_SIZE = 14,
-    PARAMETER_URI = 21,
-};
+#define DIRECTIVE_RUN_SEQUENCE_RIOT 30 /* SUIT_DIRECTIVE_RUN_SEQUENCE in SUIT_RIOT */
 
 /* Reporting policies as the specification's examples have them: everything, and failures only. */
 #define REPORT_ALL     15u
@@ -60,6 +40,8 @@ enum suit_parameter {
 void suit_write_digest(struct cbor_writer *writer, enum suit_dialect dialect, const uint8_t digest[DIGEST_SIZE]);
 /* 0, SUIT_REFUSED_STRUCTURE, or SUIT_REFUSED_UNSUPPORTED for an algorithm other than SHA-256. */
 int suit_read_digest(struct cbor_reader *reader, enum suit_dialect dialect, uint8_t out[DIGEST_SIZE]);
+/* The same as a view; what is set, and names the algorithm, when that is not SHA-256. */
+int suit_read_digest_view(struct cbor_reader *reader, enum suit_dialect dialect, struct bytes *out, const char **what);
 
 void suit_write_component(struct cbor_writer *writer, const struct suit_component *component);
 /* 0, SUIT_REFUSED_STRUCTURE, or SUIT_REFUSED_UNSUPPORTED for too many parts. */
@@ -84,6 +66,39 @@ int suit_seal_sign(const struct suit_seal *seal, enum cose_algorithm algorithm, 
 /* The authentication wrapper with its key; digest empty: not there (SUIT_RIOT). */
 void suit_write_authentication(struct cbor_writer *writer, struct bytes digest, const struct bytes *blocks,
                                size_t block_count);
+
+/* ---- reading, in suit_read.c and suit_open.c ---- */
+
+/* Members of the envelope and the manifest as found, before they are matched with each other. */
+struct suit_severed {
+    struct bytes encoded; /* with its head, as digests cover it */
+    struct bytes content;
+    bool named; /* the manifest holds its digest */
+};
+
+struct suit_reading {
+    struct suit_manifest *out;
+    const struct proto_crypto *crypto;
+    struct bytes auth;             /* content of key 2 */
+    struct bytes manifest_encoded; /* key 3 with its head */
+    struct suit_severed severed[SUIT_SEVERED_MAX];
+};
+
+/* Where a severable member is in severed; SUIT_SEVERED_MAX: it is none. */
+size_t suit_severed_at(int64_t key);
+int suit_reading_refuse(struct suit_manifest *out, int refusal, enum suit_section section, int64_t label,
+                        const char *what);
+/* Keeps in out->runs what no device of ours can run. */
+void suit_reading_note(struct suit_manifest *out, enum suit_section section, int64_t label, const char *what);
+const char *suit_member_name(enum suit_dialect dialect, int64_t key);
+/* Everything up to the manifest: structure, signatures (acceptance NULL: none), digest. */
+int suit_read_envelope(struct suit_reading *reading, struct bytes envelope, const struct cose_trust *trust,
+                       const struct cose_acceptance *acceptance);
+
+/* All of it; what the sequences set is not described. */
+int suit_manifest_read(struct bytes envelope, enum suit_dialect dialect, const struct cose_trust *trust,
+                       const struct cose_acceptance *acceptance, const struct proto_crypto *crypto,
+                       struct suit_manifest *out);
 
 /* ---- the command sequences ---- */
 

@@ -364,7 +364,8 @@ static enum suit_reason reason_unsupported(const struct suit_where *where)
         return SUIT_REASON_COMPONENT_UNSUPPORTED;
     if (where->offset == 0 && where->command == (int64_t)where->section) /* no command stands at offset 0 */
         return SUIT_REASON_SEVERING_UNSUPPORTED;
-    if (where->command == DIRECTIVE_OVERRIDE || where->command == DIRECTIVE_SET)
+    if (where->command == SUIT_DIRECTIVE_OVERRIDE || where->command == SUIT_DIRECTIVE_SET_PARAMETERS ||
+        where->command == SUIT_DIRECTIVE_OVERRIDE_MULTIPLE)
         return SUIT_REASON_PARAMETER_UNSUPPORTED;
     return SUIT_REASON_COMMAND_UNSUPPORTED;
 }
@@ -391,7 +392,10 @@ enum suit_reason suit_reason_of(int refusal, const struct suit_where *where)
     case SUIT_REFUSED_FETCH:
     case SUIT_REFUSED_STORAGE:
     case SUIT_REFUSED_ROOM:
+    case SUIT_REFUSED_DECRYPTION:
         return SUIT_REASON_OPERATION_FAILED;
+    case SUIT_REFUSED_AUTHORITY:
+        return SUIT_REASON_COMPONENT_UNAUTHORISED;
     }
     return refusal == 0 ? SUIT_REASON_OK : SUIT_REASON_OPERATION_FAILED;
 }

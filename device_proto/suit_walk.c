@@ -1,558 +1,415 @@
-/* suit_walk.c - the command sequences of a manifest.
- * One walker serves three purposes. Checking visits every branch and asks only whether all of it is implemented here.
- * Describing assumes that every condition holds, and keeps what was set. Running compares with a device and acts on it;
- * it is done twice, first with actions that always succeed, so that nothing is fetched for a manifest that is refused
- * later. What a command does stands in one table; the dialects differ in the numbers they know. */
-#include "device_proto/suit_private.h"
+/* suit_walk.c - walking the command sequences of a manifest.
+ * One walker serves four purposes. Checking visits every branch and asks only whether all of it is implemented here.
+ * Describing assumes that every condition holds, and keeps what was set. Rehearsing compares with a device and takes
+ * for granted what actions would bring; running acts. So nothing is done for a manifest that is refused later. What a
+ * command does stands in one table (suit_commands.c); the dialects differ in the numbers they know. */
+#include "device_proto/suit_walk.h"
 
-#define SEQUENCE_DEPTH_MAX 4u /* try-each and run-sequence within each other */
+#define INDEXINGS_ANY UINT_MAX
 
-enum purpose { CHECKING, DESCRIBING, RUNNING };
-
-struct parameters {
-    bool has_digest, has_size, has_slot;
-    struct bytes vendor_id; /* as given: a wrong length is a condition that fails, not a wrong structure */
-    struct bytes class_id;
-    uint8_t digest[DIGEST_SIZE];
-    uint64_t size;
-    uint64_t slot;
-    struct bytes uri;
-};
-
-struct walk {
-    enum purpose purpose;
-    const struct suit_manifest *manifest;
-    const struct suit_device *device;   /* when running */
-    const struct suit_actions *actions; /* when running for real */
-    size_t place_of[SUIT_COMPONENTS_MAX];
-    struct parameters parameters[SUIT_COMPONENTS_MAX];
-    bool fetched[SUIT_COMPONENTS_MAX];
-    bool matched[SUIT_COMPONENTS_MAX];
-    bool vendor_checked, class_checked;
-    size_t current; /* component index */
-    unsigned depth;
-    const uint8_t *section_start;
-    struct suit_where where;
-};
-
-struct command {
-    int64_t number;
-    bool riot, v37;                                            /* which dialects know it */
-    const char *name;                                          /* for people */
-    int (*run)(struct walk *walk, struct cbor_reader *reader); /* NULL: known, and not implemented */
-};
-
-static int run_sequence(struct walk *walk, struct bytes sequence);
-
-static struct parameters *current(struct walk *walk)
-{
-    return &walk->parameters[walk->current];
-}
-
-static int refuse(struct walk *walk, int refusal, const char *what)
+int suit_refuse(struct suit_walk *walk, int refusal, const char *what)
 {
     walk->where.what = what;
     return refusal;
 }
 
-/* SUIT_Rep_Policy: which records are wanted; nothing here depends on it. */
-static int read_policy(struct walk *walk, struct cbor_reader *reader)
+int suit_refuse_hard(struct suit_walk *walk, int refusal, const char *what)
 {
-    cbor_read_uint_max(reader, walk->manifest->dialect == SUIT_RIOT ? UINT32_MAX : 15);
-    return reader->refusal != 0 ? SUIT_REFUSED_STRUCTURE : 0;
+    walk->hard = true;
+    return suit_refuse(walk, refusal, what);
 }
 
-/* ---- conditions ---- */
-
-static int condition_id(struct walk *walk, struct bytes wanted, const uint8_t *own, const char *what)
+bool suit_is_dependency(const struct suit_manifest *manifest, size_t index)
 {
-    if (walk->purpose == CHECKING)
-        return 0;
-    if (wanted.data == NULL)
-        return refuse(walk, SUIT_REFUSED_STRUCTURE, "identifier was never set");
-    if (walk->purpose == RUNNING && !bytes_equal(wanted, bytes_view(own, SUIT_ID_SIZE)))
-        return refuse(walk, SUIT_REFUSED_CONDITION, what);
+    for (size_t i = 0; i < manifest->dependency_count; i++) {
+        if (manifest->dependencies[i].index == index)
+            return true;
+    }
+    return false;
+}
+
+/* ---- rows ---- */
+
+/* How a component index of a manifest is called. */
+static const struct suit_component *component_at(const struct suit_manifest *manifest, size_t index)
+{
+    if (index < manifest->component_count)
+        return &manifest->components[index];
+    for (size_t i = 0; i < manifest->dependency_count; i++) {
+        if (manifest->dependencies[i].index == index)
+            return &manifest->dependencies[i].prefix;
+    }
+    return NULL; /* never: what leaves gaps does not run */
+}
+
+static size_t index_count(const struct suit_manifest *manifest)
+{
+    size_t count = manifest->component_count;
+
+    for (size_t i = 0; i < manifest->dependency_count; i++)
+        count += manifest->dependencies[i].index >= manifest->component_count ? 1 : 0;
+    return count < SUIT_COMPONENTS_MAX ? count : SUIT_COMPONENTS_MAX;
+}
+
+static size_t find_place(const struct suit_device *device, const struct suit_component *component)
+{
+    for (size_t i = 0; i < device->place_count; i++) {
+        if (suit_component_equal(&device->places[i].component, component))
+            return i;
+    }
+    return SUIT_NO_PLACE;
+}
+
+/* The row of a component, new where the tree has not named it yet. */
+static int find_row(struct suit_walk *walk, size_t index, uint8_t *out)
+{
+    const struct suit_component *component = component_at(walk->frame->manifest, index);
+    struct suit_row *row = NULL;
+    size_t i = 0;
+
+    while (i < walk->row_count && !suit_component_equal(&walk->rows[i].component, component))
+        i++;
+    if (i == SUIT_TARGETS_MAX)
+        return suit_refuse_hard(walk, SUIT_REFUSED_ROOM, "components: too many in all dependencies");
+    row = &walk->rows[i];
+    if (i == walk->row_count) {
+        memset(row, 0, sizeof *row);
+        row->component = *component;
+        row->place = find_place(walk->device, component);
+        walk->row_count++;
+    }
+    if (row->place == SUIT_NO_PLACE && !suit_is_dependency(walk->frame->manifest, index))
+        return suit_refuse_hard(walk, SUIT_REFUSED_COMPONENT, "no such component");
+    *out = (uint8_t)i;
     return 0;
 }
 
-static int condition_vendor(struct walk *walk, struct cbor_reader *reader)
+int suit_enter(struct suit_walk *walk)
 {
-    const uint8_t *own = walk->device != NULL ? walk->device->vendor_id : NULL;
-    int r = read_policy(walk, reader);
-
-    r = r != 0 ? r : condition_id(walk, current(walk)->vendor_id, own, "vendor identifier is another one");
-    walk->vendor_checked = walk->vendor_checked || r == 0;
-    return r;
-}
-
-static int condition_class(struct walk *walk, struct cbor_reader *reader)
-{
-    const uint8_t *own = walk->device != NULL ? walk->device->class_id : NULL;
-    int r = read_policy(walk, reader);
-
-    r = r != 0 ? r : condition_id(walk, current(walk)->class_id, own, "class identifier is another one");
-    walk->class_checked = walk->class_checked || r == 0;
-    return r;
-}
-
-static int condition_slot(struct walk *walk, struct cbor_reader *reader)
-{
-    int r = read_policy(walk, reader);
-
-    if (r != 0 || walk->purpose == CHECKING)
-        return r;
-    if (!current(walk)->has_slot)
-        return refuse(walk, SUIT_REFUSED_STRUCTURE, "slot was never set");
-    if (walk->purpose == RUNNING && walk->device->places[walk->place_of[walk->current]].slot != current(walk)->slot)
-        return refuse(walk, SUIT_REFUSED_CONDITION, "slot is another one");
-    return 0;
-}
-
-static int condition_abort(struct walk *walk, struct cbor_reader *reader)
-{
-    int r = read_policy(walk, reader);
-
-    if (r != 0 || walk->purpose == CHECKING)
-        return r;
-    return refuse(walk, SUIT_REFUSED_CONDITION, "condition abort");
-}
-
-static int condition_image_match(struct walk *walk, struct cbor_reader *reader)
-{
-    const struct parameters *parameters = current(walk);
-    uint64_t size = parameters->has_size ? parameters->size : SUIT_SIZE_UNKNOWN;
-    bool riot = walk->manifest->dialect == SUIT_RIOT;
-    int r = read_policy(walk, reader);
-
-    if (r != 0 || walk->purpose == CHECKING)
-        return r;
-    if (!parameters->has_digest || (riot && !parameters->has_size))
-        return refuse(walk, SUIT_REFUSED_STRUCTURE, "image digest or size was never set");
-    if (riot && !walk->fetched[walk->current])
-        return refuse(walk, SUIT_REFUSED_STRUCTURE, "image match without a fetch");
-    if (walk->purpose == RUNNING && walk->actions != NULL)
-        r = walk->actions->image_match(walk->actions->context, walk->place_of[walk->current], parameters->digest, size);
-    if (r > 0)
-        return refuse(walk, r, "image differs from its digest");
-    walk->matched[walk->current] = r == 0;
-    return r;
-}
-
-/* ---- directives ---- */
-
-static int directive_set_index(struct walk *walk, struct cbor_reader *reader)
-{
-    uint64_t index;
-
-    if (walk->manifest->dialect == SUIT_37 && !cbor_peek_is(reader, CBOR_UINT)) {
-        cbor_skip(reader);
-        return refuse(walk, SUIT_REFUSED_UNSUPPORTED, "component index other than one number");
-    }
-    index = cbor_read_uint(reader);
-    if (reader->refusal != 0 || index >= walk->manifest->component_count)
-        return refuse(walk, SUIT_REFUSED_STRUCTURE, "component index");
-    walk->current = (size_t)index;
-    walk->where.component = walk->current;
-    return 0;
-}
-
-static int read_image_digest(struct walk *walk, struct cbor_reader *reader)
-{
-    struct cbor_reader inner = cbor_reader_on(cbor_read_bytes(reader), SUIT_RULES);
-    int r;
-
-    if (reader->refusal != 0)
-        return SUIT_REFUSED_STRUCTURE;
-    r = suit_read_digest(&inner, walk->manifest->dialect, current(walk)->digest);
-    if (r != 0)
-        return refuse(walk, r, "digest of the image");
-    current(walk)->has_digest = true;
-    return cbor_reader_finish(&inner) != 0 ? SUIT_REFUSED_STRUCTURE : 0;
-}
-
-/* RIOT devices refuse the type of a value before they look at its key. */
-static bool is_simple_value(const struct cbor_reader *reader)
-{
-    enum cbor_type type = cbor_peek(reader);
-
-    return type == CBOR_UINT || type == CBOR_NINT || type == CBOR_BYTES || type == CBOR_TEXT;
-}
-
-static const char *parameter_name(int64_t key)
-{
-    static const struct {
-        int64_t key;
-        const char *name;
-    } names[] = {
-        { PARAMETER_STRICT_ORDER, "parameter strict-order" }, /* in SUIT_RIOT */
-        { 4, "parameter use-before" },
-        { 13, "parameter soft-failure" },
-        { 18, "parameter content" },
-        { 19, "parameter encryption-info" },
-        { 22, "parameter source-component" },
-        { 23, "parameter invoke-args" },
-        { 24, "parameter device-identifier" },
-        { 25, "parameter fetch-arguments" },
-        { 26, "parameter minimum-battery" },
-        { 27, "parameter update-priority" },
-        { 28, "parameter version" },
-        { 29, "parameter wait-info" },
-        { 30, "parameter component-metadata" },
-    };
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (names[i].key == key)
-            return names[i].name;
-    }
-    return "parameter of unknown number";
-}
-
-static int set_parameter(struct walk *walk, struct cbor_reader *reader)
-{
-    uint64_t most = walk->manifest->dialect == SUIT_RIOT ? UINT32_MAX : UINT64_MAX;
-    int64_t key = cbor_read_int(reader);
-
-    if (walk->manifest->dialect == SUIT_RIOT && !is_simple_value(reader))
-        return refuse(walk, SUIT_REFUSED_STRUCTURE, "type of a parameter");
-    if (key == PARAMETER_VENDOR && cbor_peek_is(reader, CBOR_TAG))
-        return refuse(walk, SUIT_REFUSED_UNSUPPORTED, "vendor identifier by enterprise number");
-    switch (key) {
-    case PARAMETER_VENDOR:
-        current(walk)->vendor_id = cbor_read_bytes(reader);
-        break;
-    case PARAMETER_CLASS:
-        current(walk)->class_id = cbor_read_bytes(reader);
-        break;
-    case PARAMETER_DIGEST:
-        return read_image_digest(walk, reader);
-    case PARAMETER_SLOT:
-        current(walk)->slot = cbor_read_uint_max(reader, most);
-        current(walk)->has_slot = true;
-        break;
-    case PARAMETER_SIZE:
-        current(walk)->size = cbor_read_uint_max(reader, most);
-        current(walk)->has_size = true;
-        break;
-    case PARAMETER_URI:
-        current(walk)->uri = cbor_read_text(reader);
-        break;
-    case PARAMETER_STRICT_ORDER: /* commands run in order here, which is always allowed */
-        if (walk->manifest->dialect == SUIT_RIOT)
-            return refuse(walk, SUIT_REFUSED_UNSUPPORTED, parameter_name(key));
-        cbor_read_bool(reader);
-        break;
-    default:
-        return refuse(walk, reader->refusal != 0 ? SUIT_REFUSED_STRUCTURE : SUIT_REFUSED_UNSUPPORTED,
-                      parameter_name(key));
-    }
-    return reader->refusal != 0 ? refuse(walk, SUIT_REFUSED_STRUCTURE, "value of a parameter") : 0;
-}
-
-static int directive_override(struct walk *walk, struct cbor_reader *reader)
-{
-    struct cbor_list pairs = cbor_read_map(reader);
+    struct suit_frame *frame = walk->frame;
+    const struct suit_device *device = walk->device;
     int r = 0;
 
-    while (r == 0 && cbor_more(reader, &pairs))
-        r = set_parameter(walk, reader);
-    return r != 0 ? r : reader->refusal != 0 ? SUIT_REFUSED_STRUCTURE : 0;
-}
-
-static int fetch_for_real(struct walk *walk, struct bytes uri, uint64_t size)
-{
-    struct bytes payload = { NULL, 0 };
-
-    if (uri.data[0] == '#') {
-        payload = suit_integrated_payload(walk->manifest->envelope, uri);
-        if (payload.data == NULL)
-            return refuse(walk, SUIT_REFUSED_FETCH, "integrated payload is missing");
-    }
-    return walk->actions->fetch(walk->actions->context, walk->place_of[walk->current], uri, size, payload);
-}
-
-static int directive_fetch(struct walk *walk, struct cbor_reader *reader)
-{
-    const struct parameters *parameters = current(walk);
-    bool riot = walk->manifest->dialect == SUIT_RIOT;
-    int r = read_policy(walk, reader);
-
-    if (r != 0 || walk->purpose == CHECKING)
-        return r;
-    if (!walk->vendor_checked || !walk->class_checked)
-        return refuse(walk, SUIT_REFUSED_POLICY, "fetch before vendor and class were checked");
-    if (riot && walk->fetched[walk->current])
-        return refuse(walk, SUIT_REFUSED_STRUCTURE, "second fetch of a component");
-    if (parameters->uri.size == 0)
-        return refuse(walk, SUIT_REFUSED_STRUCTURE, "URI was never set");
-    if (riot && !parameters->has_size)
-        return refuse(walk, SUIT_REFUSED_STORAGE, "image size was never set");
-    walk->fetched[walk->current] = true;
-    walk->matched[walk->current] = false;
-    if (walk->purpose == RUNNING && walk->actions != NULL)
-        r = fetch_for_real(walk, parameters->uri, parameters->has_size ? parameters->size : SUIT_SIZE_UNKNOWN);
-    return r > 0 && walk->where.what == NULL ? refuse(walk, r, "fetch failed") : r;
-}
-
-static int directive_invoke(struct walk *walk, struct cbor_reader *reader)
-{
-    int r = read_policy(walk, reader);
-
-    if (r != 0 || walk->purpose != RUNNING || walk->actions == NULL || walk->actions->invoke == NULL)
-        return r;
-    return walk->actions->invoke(walk->actions->context, walk->place_of[walk->current]);
-}
-
-static int directive_run_sequence(struct walk *walk, struct cbor_reader *reader)
-{
-    struct bytes sequence = cbor_read_bytes(reader);
-
-    return reader->refusal != 0 ? SUIT_REFUSED_STRUCTURE : run_sequence(walk, sequence);
-}
-
-/* Does a branch of try-each that ended so give way to the next one? */
-static bool gives_way(const struct walk *walk, int r)
-{
-    return r == SUIT_REFUSED_CONDITION || (r == SUIT_REFUSED_DIGEST && walk->manifest->dialect == SUIT_37);
-}
-
-static int directive_try_each(struct walk *walk, struct cbor_reader *reader)
-{
-    struct cbor_list branches = cbor_read_array(reader);
-    int r = SUIT_REFUSED_CONDITION;
-
-    while (cbor_more(reader, &branches)) {
-        struct bytes branch;
-
-        if (walk->manifest->dialect == SUIT_37 && branches.left == 0 && cbor_peek_is(reader, CBOR_NULL)) {
-            cbor_read_null(reader);
-            r = gives_way(walk, r) ? 0 : r;
+    frame->count = index_count(frame->manifest);
+    for (size_t i = 0; r == 0 && i < frame->count; i++) {
+        walk->where.component = i;
+        if (device == NULL) { /* checking needs no rows of its own, describing only the first component's */
+            frame->rows[i] = i == 0 || walk->purpose == SUIT_CHECKING ? 0 : 1;
             continue;
         }
-        branch = cbor_read_bytes(reader);
-        if (reader->refusal != 0)
-            break;
-        if (walk->purpose == CHECKING && r != 0 && !gives_way(walk, r))
+        r = find_row(walk, i, &frame->rows[i]);
+        if (r != 0 || device->authorises == NULL || suit_acts(walk))
             continue;
-        if (walk->purpose == CHECKING || gives_way(walk, r))
-            r = run_sequence(walk, branch);
+        r = device->authorises(device->context, frame->manifest, &walk->where, component_at(frame->manifest, i));
+        if (r > 0)
+            r = suit_refuse_hard(walk, r, "its signer may not touch this component");
     }
-    return reader->refusal != 0 ? refuse(walk, SUIT_REFUSED_STRUCTURE, "branch of try-each") : r;
+    return r;
 }
 
-static const struct command commands[] = {
-    { CONDITION_VENDOR, true, true, "condition vendor-identifier", condition_vendor },
-    { CONDITION_CLASS, true, true, "condition class-identifier", condition_class },
-    { CONDITION_IMAGE_MATCH, true, true, "condition image-match", condition_image_match },
-    { CONDITION_SLOT, true, true, "condition component-slot", condition_slot },
-    { CONDITION_ABORT, false, true, "condition abort", condition_abort },
-    { DIRECTIVE_SET_INDEX, true, true, "directive set-component-index", directive_set_index },
-    { DIRECTIVE_TRY_EACH, true, true, "directive try-each", directive_try_each },
-    { DIRECTIVE_SET, true, false, "directive set-parameters", directive_override },
-    { DIRECTIVE_OVERRIDE, true, true, "directive override-parameters", directive_override },
-    { DIRECTIVE_FETCH, true, true, "directive fetch", directive_fetch },
-    { DIRECTIVE_INVOKE, false, true, "directive invoke", directive_invoke },
-    { DIRECTIVE_RUN_SEQUENCE_RIOT, true, false, "directive run-sequence", directive_run_sequence },
-    { DIRECTIVE_RUN_SEQUENCE, false, true, "directive run-sequence", directive_run_sequence },
-    { 4, false, true, "condition use-before", NULL },
-    { 6, false, true, "condition check-content", NULL },
-    { 7, false, true, "condition dependency-integrity", NULL },
-    { 8, false, true, "condition is-dependency", NULL },
-    { 11, false, true, "directive process-dependency", NULL },
-    { 18, false, true, "directive write", NULL },
-    { DIRECTIVE_SET, false, true, "directive set-parameters", NULL },
-    { 22, false, true, "directive copy", NULL },
-    { 24, false, true, "condition device-identifier", NULL },
-    { 25, false, true, "condition image-not-match", NULL },
-    { 26, false, true, "condition minimum-battery", NULL },
-    { 27, false, true, "condition update-authorized", NULL },
-    { 28, false, true, "condition version", NULL },
-    { 29, false, true, "directive wait", NULL },
-    { 31, false, true, "directive swap", NULL },
-    { 33, false, true, "directive unlink", NULL },
-    { 34, false, true, "directive override-multiple", NULL },
-    { 35, false, true, "directive copy-params", NULL },
-};
+/* ---- sequences ---- */
 
-static int run_command(struct walk *walk, struct cbor_reader *reader, int64_t number)
+/* SUIT_Rep_Policy. */
+static int read_policy(struct suit_walk *walk, struct cbor_reader *reader, unsigned *out)
 {
-    bool riot = walk->manifest->dialect == SUIT_RIOT;
-
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        const struct command *command = &commands[i];
-        int r;
-
-        if (command->number != number || !(riot ? command->riot : command->v37))
-            continue;
-        if (command->run == NULL)
-            return refuse(walk, SUIT_REFUSED_UNSUPPORTED, command->name);
-        r = command->run(walk, reader);
-        return r > 0 && walk->where.what == NULL ? refuse(walk, r, command->name) : r;
-    }
-    return refuse(walk, SUIT_REFUSED_UNSUPPORTED, "command of unknown number");
+    *out = (unsigned)cbor_read_uint_max(reader, suit_is_riot(walk) ? UINT32_MAX : 15);
+    return reader->refusal != 0 ? suit_refuse(walk, SUIT_REFUSED_STRUCTURE, "reporting policy") : 0;
 }
 
-static int run_sequence(struct walk *walk, struct bytes sequence)
+static void record(const struct suit_walk *walk, unsigned policy, int result)
+{
+    struct suit_event event = { .where = walk->where, .result = result };
+    unsigned shift = result == 0 ? 0 : 1;
+
+    if (!suit_acts(walk) || walk->actions->record == NULL || result < 0 || suit_is_riot(walk))
+        return;
+    event.sysinfo = (policy >> (2 + shift) & 1) != 0;
+    if (event.sysinfo || (policy >> shift & 1) != 0)
+        walk->actions->record(walk->actions->context, &event);
+}
+
+static int run_once(struct suit_walk *walk, const struct suit_executor *executor, struct cbor_reader *reader,
+                    unsigned policy)
+{
+    int r;
+
+    if (walk->steps++ == SUIT_STEPS_MAX)
+        return suit_refuse_hard(walk, SUIT_REFUSED_ROOM, "more commands than the bound on steps");
+    walk->where.component = walk->frame->current;
+    walk->where.what = NULL;
+    r = executor->run(walk, reader);
+    if (r > 0 && walk->where.what == NULL)
+        walk->where.what = executor->name;
+    if (executor->effect == SUIT_EACH)
+        record(walk, policy, r);
+    return r;
+}
+
+/* Once for each chosen component. What a sequence in the argument chooses holds afterwards only if one was chosen. */
+static int run_each(struct suit_walk *walk, const struct suit_executor *executor, struct cbor_reader *reader)
+{
+    struct suit_frame *frame = walk->frame;
+    struct suit_selection chosen = frame->selection;
+    struct cbor_reader argument;
+    unsigned policy = 0;
+    int r = 0;
+
+    if (executor->effect == SUIT_EACH)
+        r = read_policy(walk, reader, &policy);
+    if (r == 0 && chosen.count == 0)
+        return suit_refuse_hard(walk, SUIT_REFUSED_STRUCTURE, "component index was never set");
+    argument = *reader;
+    for (size_t i = 0; r == 0 && i < chosen.count; i++) {
+        *reader = argument;
+        frame->current = chosen.indices[i];
+        if (chosen.count > 1)
+            frame->selection = (struct suit_selection){ 1, { chosen.indices[i] } };
+        r = run_once(walk, executor, reader, policy);
+        if (chosen.count > 1)
+            frame->selection = chosen;
+        if (walk->purpose == SUIT_CHECKING)
+            break;
+    }
+    return r;
+}
+
+static int run_command(struct suit_walk *walk, struct cbor_reader *reader, int64_t number)
+{
+    const struct suit_executor *executor = suit_executor_find(walk->frame->manifest->dialect, number);
+
+    if (executor == NULL)
+        return suit_refuse_hard(walk, SUIT_REFUSED_UNSUPPORTED,
+                                number < 0 ? "custom command" : "command of unknown number");
+    return executor->effect == SUIT_ONCE ? run_once(walk, executor, reader, 0) : run_each(walk, executor, reader);
+}
+
+/* A sequence that was issued under loose order begins by choosing its component, and never chooses again. */
+static bool keeps_to_itself(struct suit_walk *walk, int64_t number, bool first)
+{
+    struct suit_frame *frame = walk->frame;
+
+    if (frame->indexings == INDEXINGS_ANY)
+        return true;
+    if (number != SUIT_DIRECTIVE_SET_INDEX)
+        return !first || frame->indexings == 0;
+    if (frame->indexings == 0)
+        return false;
+    frame->indexings--;
+    return true;
+}
+
+int suit_run_sequence(struct suit_walk *walk, struct bytes sequence)
 {
     struct cbor_reader reader = cbor_reader_on(sequence, SUIT_RULES);
     struct cbor_list items = cbor_read_array(&reader);
+    bool first = true;
     int r = 0;
 
-    if (walk->depth >= SEQUENCE_DEPTH_MAX)
-        return refuse(walk, SUIT_REFUSED_UNSUPPORTED, "sequences nested too deeply");
-    walk->depth++;
+    if (walk->frame->nesting >= SUIT_NESTING_MAX)
+        return suit_refuse_hard(walk, SUIT_REFUSED_UNSUPPORTED, "sequences nested too deeply");
+    walk->frame->nesting++;
     while (r == 0 && cbor_more(&reader, &items)) {
-        size_t offset = (size_t)(reader.at - walk->section_start);
+        size_t offset = (size_t)(reader.at - walk->frame->section_start);
         int64_t number = cbor_read_int(&reader);
 
         if (!cbor_more(&reader, &items)) /* a command without its argument */
             cbor_refuse(&reader, CBOR_MALFORMED);
         walk->where.command = number;
         walk->where.offset = offset;
-        walk->where.component = walk->current;
+        walk->where.component = walk->frame->current;
         walk->where.what = NULL;
-        r = reader.refusal != 0 ? 0 : run_command(walk, &reader, number);
+        if (reader.refusal == 0 && !keeps_to_itself(walk, number, first))
+            r = suit_refuse_hard(walk, SUIT_REFUSED_STRUCTURE, "component index under loose order");
+        else if (reader.refusal == 0)
+            r = run_command(walk, &reader, number);
+        first = false;
     }
-    walk->depth--;
+    walk->frame->nesting--;
     if (r == 0 && cbor_reader_finish(&reader) != 0)
-        r = refuse(walk, SUIT_REFUSED_STRUCTURE, "command sequence");
+        r = suit_refuse_hard(walk, SUIT_REFUSED_STRUCTURE, "command sequence");
     return r;
 }
 
-/* SUIT_37 runs the shared sequence before each section, on fresh parameters; SUIT_RIOT once. */
-static int run_section(struct walk *walk, enum suit_section section, struct bytes sequence)
+/* Is that end one that soft-failure forgives? */
+static bool forgivable(const struct suit_walk *walk, int r)
 {
-    int r = 0;
-
-    if (sequence.data == NULL)
-        return 0;
-    if (walk->manifest->dialect == SUIT_37 && section != SUIT_SECTION_COMMON) {
-        memset(walk->parameters, 0, sizeof walk->parameters);
-        r = run_section(walk, SUIT_SECTION_COMMON, walk->manifest->shared);
-        if (r != 0)
-            return r;
-    }
-    walk->current = walk->manifest->dialect == SUIT_37 ? 0 : walk->current;
-    walk->where.section = section;
-    walk->section_start = sequence.data;
-    return run_sequence(walk, sequence);
+    return !walk->hard && (r == SUIT_REFUSED_CONDITION || (r == SUIT_REFUSED_DIGEST && !suit_is_riot(walk)));
 }
 
-static int run_sections(struct walk *walk)
+/* The argument of try-each or run-sequence; *out_soft is soft-failure at its end. */
+static int run_inner(struct suit_walk *walk, struct bytes sequence, bool soft, bool *out_soft)
 {
-    const struct suit_manifest *manifest = walk->manifest;
-    bool invoking = walk->purpose == CHECKING || (walk->actions != NULL && walk->actions->invoke != NULL);
+    struct suit_frame *frame = walk->frame;
+    bool soft_before = frame->soft, may_before = frame->may_soften;
     int r;
 
-    r = run_section(walk, SUIT_SECTION_COMMON, manifest->shared);
-    r = r != 0 ? r : run_section(walk, SUIT_SECTION_PAYLOAD_FETCH, manifest->payload_fetch);
-    r = r != 0 ? r : run_section(walk, SUIT_SECTION_INSTALL, manifest->install);
-    r = r != 0 ? r : run_section(walk, SUIT_SECTION_VALIDATE, manifest->validate);
-    if (r == 0 && walk->purpose == RUNNING) {
-        for (size_t i = 0; i < manifest->component_count; i++) {
-            walk->where.component = i;
-            if (walk->fetched[i] && !walk->matched[i])
-                return refuse(walk, SUIT_REFUSED_POLICY, "fetched, and never matched with its digest");
+    frame->soft = soft;
+    frame->may_soften = true;
+    r = suit_run_sequence(walk, sequence);
+    *out_soft = frame->soft;
+    frame->soft = soft_before;
+    frame->may_soften = may_before;
+    return r;
+}
+
+int suit_run_argument(struct suit_walk *walk, struct cbor_reader *reader)
+{
+    struct bytes sequence = cbor_read_bytes(reader);
+    struct suit_frame *frame = walk->frame;
+    unsigned indexings_before = frame->indexings;
+    bool loose_before = frame->loose, soft;
+    int r;
+
+    if (reader->refusal != 0)
+        return suit_refuse_hard(walk, SUIT_REFUSED_STRUCTURE, "argument of run-sequence");
+    if (loose_before) {
+        frame->loose = false;
+        frame->indexings = frame->selection.count > 1 ? 0 : 1;
+    }
+    r = run_inner(walk, sequence, false, &soft);
+    frame->loose = loose_before;
+    frame->indexings = indexings_before;
+    return soft && forgivable(walk, r) ? 0 : r;
+}
+
+/* One branch; a failure that the author made hard ends everything. */
+static int try_branch(struct suit_walk *walk, struct bytes branch)
+{
+    struct suit_selection chosen = walk->frame->selection;
+    size_t current = walk->frame->current;
+    bool soft;
+    int r;
+
+    r = run_inner(walk, branch, true, &soft);
+    if (r > 0 && !suit_is_riot(walk)) { /* the next branch begins where this one did */
+        walk->frame->selection = chosen;
+        walk->frame->current = current;
+    }
+    if (forgivable(walk, r) && !soft)
+        walk->hard = true;
+    return r;
+}
+
+int suit_try_each(struct suit_walk *walk, struct cbor_reader *reader)
+{
+    struct cbor_list branches = cbor_read_array(reader);
+    bool checking = walk->purpose == SUIT_CHECKING;
+    unsigned count = 0;
+    int r = SUIT_REFUSED_CONDITION;
+
+    for (; cbor_more(reader, &branches); count++) {
+        struct bytes branch;
+
+        if (!suit_is_riot(walk) && branches.left == 0 && cbor_peek_is(reader, CBOR_NULL)) {
+            cbor_read_null(reader);
+            r = forgivable(walk, r) ? 0 : r;
+            continue;
+        }
+        branch = cbor_read_bytes(reader);
+        if (reader->refusal != 0)
+            break;
+        if (forgivable(walk, r) || (checking && r == 0))
+            r = try_branch(walk, branch);
+    }
+    if (reader->refusal != 0 || (!suit_is_riot(walk) && r >= 0 && count < 2))
+        return suit_refuse_hard(walk, SUIT_REFUSED_STRUCTURE, "branch of try-each");
+    return r;
+}
+
+int suit_set_index(struct suit_walk *walk, struct cbor_reader *reader)
+{
+    struct suit_selection chosen = { 0 };
+    struct suit_frame *frame = walk->frame;
+    bool listed = !suit_is_riot(walk) && cbor_peek_is(reader, CBOR_ARRAY);
+
+    if (!suit_is_riot(walk) && cbor_peek_is(reader, CBOR_TRUE)) {
+        cbor_read_bool(reader);
+        while (chosen.count < frame->count) {
+            chosen.indices[chosen.count] = chosen.count;
+            chosen.count++;
+        }
+    } else {
+        struct cbor_list list = { 1, false };
+
+        if (listed)
+            list = cbor_read_array(reader);
+        while (listed ? cbor_more(reader, &list) : chosen.count == 0) {
+            uint64_t index = cbor_read_uint_max(reader, frame->count == 0 ? 0 : frame->count - 1);
+
+            if (chosen.count == SUIT_COMPONENTS_MAX)
+                cbor_refuse(reader, CBOR_RANGE);
+            if (reader->refusal != 0)
+                break;
+            chosen.indices[chosen.count++] = (uint8_t)index;
         }
     }
-    if (!invoking)
-        return r;
-    r = r != 0 ? r : run_section(walk, SUIT_SECTION_LOAD, manifest->load);
-    return r != 0 ? r : run_section(walk, SUIT_SECTION_INVOKE, manifest->invoke);
-}
-
-int suit_walk_check(const struct suit_manifest *manifest, struct suit_where *where)
-{
-    struct walk walk;
-    int r;
-
-    memset(&walk, 0, sizeof walk);
-    walk.purpose = CHECKING;
-    walk.manifest = manifest;
-    r = run_sections(&walk);
-    if (r != 0)
-        *where = walk.where;
-    return r;
-}
-
-void suit_walk_describe(struct suit_manifest *manifest)
-{
-    const struct parameters *first;
-    struct walk walk;
-
-    memset(&walk, 0, sizeof walk);
-    walk.purpose = DESCRIBING;
-    walk.manifest = manifest;
-    /* As far as it gets: what cannot be run may still be told. */
-    if (run_section(&walk, SUIT_SECTION_COMMON, manifest->shared) == 0)
-        run_section(&walk, SUIT_SECTION_INSTALL, manifest->install);
-    first = &walk.parameters[0];
-    manifest->has_vendor_id = first->vendor_id.size == SUIT_ID_SIZE;
-    manifest->has_class_id = first->class_id.size == SUIT_ID_SIZE;
-    if (manifest->has_vendor_id)
-        memcpy(manifest->vendor_id, first->vendor_id.data, SUIT_ID_SIZE);
-    if (manifest->has_class_id)
-        memcpy(manifest->class_id, first->class_id.data, SUIT_ID_SIZE);
-    manifest->has_digest = first->has_digest;
-    memcpy(manifest->digest, first->digest, DIGEST_SIZE);
-    manifest->has_size = first->has_size;
-    manifest->size = first->size;
-    manifest->uri = first->uri;
-}
-
-/* Where each component of the manifest is on the device. */
-static int find_places(struct walk *walk)
-{
-    for (size_t i = 0; i < walk->manifest->component_count; i++) {
-        size_t place = 0;
-
-        while (place < walk->device->place_count &&
-               !suit_component_equal(&walk->device->places[place].component, &walk->manifest->components[i]))
-            place++;
-        walk->where.component = i;
-        if (place == walk->device->place_count)
-            return refuse(walk, SUIT_REFUSED_COMPONENT, "no such component");
-        walk->place_of[i] = place;
-    }
+    if (reader->refusal != 0 || chosen.count == 0)
+        return suit_refuse_hard(walk, SUIT_REFUSED_STRUCTURE, "component index");
+    frame->selection = chosen;
+    frame->current = chosen.indices[0];
+    walk->where.component = frame->current;
     return 0;
 }
 
-/* actions NULL: a rehearsal. */
-static int run(const struct suit_manifest *manifest, const struct suit_device *device,
-               const struct suit_actions *actions, struct suit_where *where)
-{
-    struct walk walk;
-    int r;
+/* ---- sections ---- */
 
-    memset(&walk, 0, sizeof walk);
-    walk.purpose = RUNNING;
-    walk.manifest = manifest;
-    walk.device = device;
-    walk.actions = actions;
-    walk.where.what = "sequence number";
-    r = manifest->sequence > device->sequence ? find_places(&walk) : SUIT_REFUSED_SEQUENCE;
-    if (r == 0)
-        r = run_sections(&walk);
-    if (r > 0 && where != NULL)
-        *where = walk.where;
-    return r;
-}
-
-int suit_manifest_accepts(const struct suit_manifest *manifest, const struct suit_device *device,
-                          struct suit_where *where)
+struct bytes suit_section_of(const struct suit_manifest *manifest, enum suit_section section)
 {
-    if (manifest->runs != 0) {
-        if (where != NULL)
-            *where = manifest->where;
-        return manifest->runs;
+    switch (section) {
+    case SUIT_SECTION_COMMON:
+        return manifest->shared;
+    case SUIT_SECTION_VALIDATE:
+        return manifest->validate;
+    case SUIT_SECTION_LOAD:
+        return manifest->load;
+    case SUIT_SECTION_INVOKE:
+        return manifest->invoke;
+    case SUIT_SECTION_DEPENDENCY_RESOLUTION:
+        return manifest->dependency_resolution;
+    case SUIT_SECTION_PAYLOAD_FETCH:
+        return manifest->payload_fetch;
+    case SUIT_SECTION_CANDIDATE_VERIFICATION:
+        return manifest->candidate_verification;
+    case SUIT_SECTION_INSTALL:
+        return manifest->install;
+    case SUIT_SECTION_UNINSTALL:
+        return manifest->uninstall;
+    case SUIT_SECTION_ENVELOPE:
+    case SUIT_SECTION_COSWID:
+    case SUIT_SECTION_TEXT:
+        break;
     }
-    return run(manifest, device, NULL, where);
+    return bytes_view(NULL, 0);
 }
 
-int suit_manifest_run(const struct suit_manifest *manifest, const struct suit_device *device,
-                      const struct suit_actions *actions, struct suit_where *where)
+/* Every section begins anew: one component is chosen by itself, of several none is. */
+static int run_bare(struct suit_walk *walk, enum suit_section section)
 {
-    int r;
+    struct suit_frame *frame = walk->frame;
+    struct bytes sequence = suit_section_of(frame->manifest, section);
 
-    r = suit_manifest_accepts(manifest, device, where);
-    return r != 0 ? r : run(manifest, device, actions, where);
+    if (sequence.data == NULL)
+        return 0;
+    if (!suit_is_riot(walk)) {
+        frame->selection = (struct suit_selection){ frame->count == 1 ? 1 : 0, { 0 } };
+        frame->current = 0;
+    }
+    frame->soft = frame->may_soften = frame->loose = false;
+    frame->indexings = INDEXINGS_ANY;
+    frame->sources = frame->targets = 0;
+    walk->where.section = section;
+    frame->section_start = sequence.data;
+    return suit_run_sequence(walk, sequence);
+}
+
+/* SUIT_37 runs the shared sequence before each section, SUIT_RIOT once. */
+int suit_run_section(struct suit_walk *walk, enum suit_section section)
+{
+    int r = 0;
+
+    if (suit_section_of(walk->frame->manifest, section).data == NULL)
+        return 0;
+    if (!suit_is_riot(walk) && section != SUIT_SECTION_COMMON)
+        r = run_bare(walk, SUIT_SECTION_COMMON);
+    return r != 0 ? r : run_bare(walk, section);
 }

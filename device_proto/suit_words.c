@@ -14,6 +14,16 @@ bool suit_component_equal(const struct suit_component *a, const struct suit_comp
     return true;
 }
 
+bool suit_component_below(const struct suit_component *component, const struct suit_component *prefix)
+{
+    struct suit_component start = *component;
+
+    if (component->count < prefix->count)
+        return false;
+    start.count = prefix->count;
+    return suit_component_equal(&start, prefix);
+}
+
 /* RFC 9562 section 5.5. */
 static int uuid5(const struct proto_crypto *crypto, const uint8_t space[SUIT_ID_SIZE], struct bytes name,
                  uint8_t out[SUIT_ID_SIZE])
@@ -63,12 +73,14 @@ static const struct {
     [SUIT_REFUSED_DIGEST] = { "digest differs from what was signed", -7 },
     [SUIT_REFUSED_VERSION] = { "manifest version is not 1", -5 },
     [SUIT_REFUSED_SEQUENCE] = { "sequence number is not above the device's highest", -5 },
-    [SUIT_REFUSED_CONDITION] = { "made for another vendor, class or slot", -4 },
+    [SUIT_REFUSED_CONDITION] = { "a condition does not hold", -4 },
     [SUIT_REFUSED_POLICY] = { "fetches something unchecked", -8 },
     [SUIT_REFUSED_COMPONENT] = { "the device has no such component", -2 },
     [SUIT_REFUSED_FETCH] = { "the payload could not be fetched", -6 },
     [SUIT_REFUSED_STORAGE] = { "the payload does not fit its place", -50 },
     [SUIT_REFUSED_ROOM] = { "larger than the bounds allow", -1 },
+    [SUIT_REFUSED_AUTHORITY] = { "its signer may not touch that component", -6 },
+    [SUIT_REFUSED_DECRYPTION] = { "encrypted for somebody else", -7 },
 };
 
 #define REFUSAL_COUNT (sizeof refusals / sizeof refusals[0])

@@ -217,10 +217,11 @@ static int begin_image(struct device *device, size_t place, uint64_t size)
     return update->staged == NULL ? -ENOMEM : 0;
 }
 
-static int act_fetch(void *context, size_t place, struct bytes uri, uint64_t size, struct bytes payload)
+static int act_fetch(void *context, const struct suit_transfer *transfer)
 {
     struct device *device = context;
     struct update *update = device->update;
+    uint64_t size = transfer->size;
 
     if (update->calls < update->done)
         return update->results[update->calls++];
@@ -228,15 +229,15 @@ static int act_fetch(void *context, size_t place, struct bytes uri, uint64_t siz
         return SUIT_REFUSED_STRUCTURE; /* "Component already fetched before" */
     if (size != SUIT_SIZE_UNKNOWN && size > device->fleet->kind->slot_size)
         return SUIT_REFUSED_STORAGE;
-    int r = begin_image(device, place, size);
+    int r = begin_image(device, transfer->place, size);
     if (r != 0)
         return r;
     update->calls++;
-    if (payload.size > 0) {
+    if (transfer->payload.size > 0) {
         update->results[update->done++] = 0;
-        return image_sink(device, 0, payload, false) ? 0 : SUIT_REFUSED_FETCH;
+        return image_sink(device, 0, transfer->payload, false) ? 0 : SUIT_REFUSED_FETCH;
     }
-    if (text_copy_bytes(device->url, sizeof(device->url), uri) != 0)
+    if (text_copy_bytes(device->url, sizeof(device->url), transfer->uri) != 0)
         return SUIT_REFUSED_ROOM;
     update->asks_image = true;
     return -EINPROGRESS;

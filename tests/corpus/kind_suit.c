@@ -113,7 +113,7 @@ static void command(struct making *making, bool riot, int64_t number, const stru
 
 static void unknown_command(struct making *making, bool riot)
 {
-    static const int64_t numbers[] = { 4, 16, 40, 41, 99, 255, 65536, -1, -256 };
+    static const int64_t numbers[] = { 17, 16, 40, 41, 99, 255, 65536, -1, -256 };
     struct emit argument = { 0 };
 
     emit_int(&argument, 15);

@@ -157,8 +157,8 @@ static const char *const suit_words[] = {
 static int decode_suit(struct bytes message, enum suit_dialect dialect, size_t keys)
 {
     static const struct suit_place places[] = {
-        { { 2, { { (const uint8_t *)"ram", 3 }, { (const uint8_t *)"0", 1 } } }, 0 },
-        { { 2, { { (const uint8_t *)"ram", 3 }, { (const uint8_t *)"1", 1 } } }, 1 },
+        { .component = { 2, { { (const uint8_t *)"ram", 3 }, { (const uint8_t *)"0", 1 } } }, .slot = 0 },
+        { .component = { 2, { { (const uint8_t *)"ram", 3 }, { (const uint8_t *)"1", 1 } } }, .slot = 1 },
     };
     struct suit_device device = { .sequence = RECIPIENT_SEQUENCE, .places = places, .place_count = 2 };
     struct suit_manifest manifest;

@@ -200,10 +200,18 @@ static void keeps_its_bounds(void **state)
 
 static void gives_a_reason_for_each_refusal(void **state)
 {
-    struct suit_where manifest = { SUIT_SECTION_ENVELOPE, 0, 0, 3, "" };
-    struct suit_where copy = { SUIT_SECTION_INSTALL, 4, 0, 22, "" };
-    struct suit_where parameter = { SUIT_SECTION_INSTALL, 1, 0, 20, "" };
-    struct suit_where severed = { SUIT_SECTION_INSTALL, 0, 0, 20, "" };
+    struct suit_where manifest = {
+        .section = SUIT_SECTION_ENVELOPE, .offset = 0, .component = 0, .command = 3, .what = ""
+    };
+    struct suit_where copy = {
+        .section = SUIT_SECTION_INSTALL, .offset = 4, .component = 0, .command = 22, .what = ""
+    };
+    struct suit_where parameter = {
+        .section = SUIT_SECTION_INSTALL, .offset = 1, .component = 0, .command = 20, .what = ""
+    };
+    struct suit_where severed = {
+        .section = SUIT_SECTION_INSTALL, .offset = 0, .component = 0, .command = 20, .what = ""
+    };
 
     (void)state;
     assert_int_equal(suit_reason_of(0, NULL), SUIT_REASON_OK);

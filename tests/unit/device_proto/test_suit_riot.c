@@ -45,8 +45,8 @@ static struct public_key accepted_public_key(void)
 
 /* A device of the class "native" with the slots ram/0 and ram/1. */
 static const struct suit_place places[] = {
-    { { 2, { { (const uint8_t *)"ram", 3 }, { (const uint8_t *)"0", 1 } } }, 0x1000 },
-    { { 2, { { (const uint8_t *)"ram", 3 }, { (const uint8_t *)"1", 1 } } }, 0x2000 },
+    { .component = { 2, { { (const uint8_t *)"ram", 3 }, { (const uint8_t *)"0", 1 } } }, .slot = 0x1000 },
+    { .component = { 2, { { (const uint8_t *)"ram", 3 }, { (const uint8_t *)"1", 1 } } }, .slot = 0x2000 },
 };
 
 static struct suit_device native_device(uint64_t sequence)
@@ -68,15 +68,16 @@ struct bench {
     int fetch_refusal;
 };
 
-static int bench_fetch(void *context, size_t place, struct bytes uri, uint64_t size, struct bytes payload)
+static int bench_fetch(void *context, const struct suit_transfer *transfer)
 {
     struct bench *bench = context;
+    size_t place = transfer->place;
 
-    assert_true(uri.size > 0 && payload.size == 0);
+    assert_true(transfer->uri.size > 0 && transfer->payload.size == 0);
     bench->fetches++;
     if (bench->fetch_refusal != 0)
         return bench->fetch_refusal;
-    if (bench->payloads[place].size > size)
+    if (bench->payloads[place].size > transfer->size)
         return SUIT_REFUSED_STORAGE;
     bench->held[place] = bench->payloads[place];
     return 0;
@@ -94,7 +95,7 @@ static int bench_match(void *context, size_t place, const uint8_t digest[DIGEST_
 
 static struct suit_actions bench_actions(struct bench *bench)
 {
-    struct suit_actions actions = { bench, bench_fetch, bench_match, NULL };
+    struct suit_actions actions = { .context = bench, .fetch = bench_fetch, .image_match = bench_match };
 
     return actions;
 }
@@ -408,9 +409,9 @@ static void runs_what_the_tool_of_riot_makes(void **state)
 static void picks_the_branch_of_its_slot(void **state)
 {
     static const struct suit_place at[] = {
-        { { 1, { { (const uint8_t *)"\0", 1 } } }, 0x1000 },
-        { { 1, { { (const uint8_t *)"\0", 1 } } }, 0x2000 },
-        { { 1, { { (const uint8_t *)"\0", 1 } } }, 0x3000 },
+        { .component = { 1, { { (const uint8_t *)"\0", 1 } } }, .slot = 0x1000 },
+        { .component = { 1, { { (const uint8_t *)"\0", 1 } } }, .slot = 0x2000 },
+        { .component = { 1, { { (const uint8_t *)"\0", 1 } } }, .slot = 0x3000 },
     };
     uint8_t text[4096], raw[1024];
     struct suit_device device = native_device(1);
