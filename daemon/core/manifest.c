@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/core/list.h"
 #include "daemon/core/texts.h"
 
 static enum suit_dialect dialect_of(const struct profile *profile)
@@ -14,18 +15,47 @@ static enum suit_dialect dialect_of(const struct profile *profile)
     return strcmp(profile->dialect, "riot") == 0 ? SUIT_RIOT : SUIT_37;
 }
 
+/* As profiles name it. */
+static const char *algorithm_of(enum key_type type)
+{
+    switch (type) {
+    case KEY_ED25519:
+        return "ed25519";
+    case KEY_P256:
+        return "esp256";
+    case KEY_HSS_LMS:
+        return "hss-lms";
+    case KEY_ML_DSA_44:
+        return "ml-dsa-44";
+    case KEY_ML_DSA_65:
+        return "ml-dsa-65";
+    case KEY_ML_DSA_87:
+        return "ml-dsa-87";
+    }
+    return "unknown";
+}
+
+int manifest_key_left(const struct core *core, struct why *why)
+{
+    const struct proto_signer *maintainer = core->maintainer;
+
+    if (maintainer->left == NULL || maintainer->left(maintainer->context) > 0)
+        return 0;
+    return refuse(why, REFUSED_EXHAUSTED, "maintainer", "see what tinypartctl key show says of the key file",
+                  "the daemon's manifest key can make no more signatures");
+}
+
 int manifest_key_check(const struct core *core, const struct profile *profile, struct why *why)
 {
-    enum key_type wanted = strcmp(profile->algorithm, "esp256") == 0 ? KEY_P256 : KEY_ED25519;
-
     if (core->maintainer == NULL)
         return refuse(why, REFUSED_CONFLICT, "maintainer", "give the daemon a manifest key and start it again",
                       "the daemon has no manifest key, so nothing can be rolled out");
-    if (core->maintainer->key.type != wanted)
-        return refuse(why, REFUSED_CONFLICT, "maintainer", NULL,
-                      "%s devices take %s signatures, and the daemon's manifest key makes others", profile->name,
-                      profile->algorithm);
-    return 0;
+    const char *makes = algorithm_of(core->maintainer->key.type);
+    if (!list_has_name(profile->accepts, makes))
+        return refuse(why, REFUSED_CONFLICT, "maintainer", "give the daemon a manifest key that these devices verify",
+                      "%s devices take %s signatures, and the daemon's manifest key makes %s ones", profile->name,
+                      profile->accepts, makes);
+    return manifest_key_left(core, why);
 }
 
 static int new_path(struct core *core, const char *prefix, char out[PATH_SIZE])

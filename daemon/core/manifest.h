@@ -30,6 +30,9 @@ int manifest_make(struct core *core, const struct step_case *c, const struct ima
 int manifest_trigger(const struct profile *profile, const char *base, const char *manifest_path,
                      uint8_t out[TRIGGER_SIZE], size_t *out_size, struct why *why);
 
+/* Whether the maintainer's key, which must be there, has signatures left: REFUSED_EXHAUSTED. */
+int manifest_key_left(const struct core *core, struct why *why);
+
 /* Whether the maintainer's key makes signatures that devices of this profile take. */
 int manifest_key_check(const struct core *core, const struct profile *profile, struct why *why);
 

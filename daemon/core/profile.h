@@ -49,6 +49,7 @@ struct profile {
     bool section_loads;      /* 0xB8 and 0xD8 instructions load from where they should */
     bool neg_is_8f;          /* negation is 0x8F (Femto-Containers), not 0x87 (eBPF) */
     char algorithm[16];      /* manifest signature: "ed25519" or "esp256" */
+    char accepts[64];        /* comma list of those it verifies: "ed25519,hss-lms" */
 };
 
 /* exec_path or component with its "%u" replaced by the slot's number. -E2BIG when it does not fit. */

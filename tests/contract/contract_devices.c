@@ -35,6 +35,9 @@ static void the_shipped_profiles_are_there(void **state)
     assert_string_equal(own.component, "slot/%u");
     assert_string_equal(own.helpers, tp.helpers);
     assert_string_equal(own.algorithm, "ed25519");
+    assert_string_equal(own.accepts, "ed25519,esp256,hss-lms");
+    assert_int_equal(own.manifest_size_max, 4096);
+    assert_string_equal(tp.accepts, "ed25519");
     assert_int_equal(own.slots, 4);
     assert_int_equal(own.outcome, OUTCOME_REPORT);
     assert_true(own.telemetry && own.noises_on_board && own.telemetry_plain && own.may_ping);
