@@ -8,9 +8,9 @@
 
 #define POLICY_SENSOR_MAX 63u
 #define POLICY_UNIT_MAX   31u
-#define POLICY_SIZE_MAX   256u      /* the unsigned map */
-#define POLICY_DOC_MAX    384u      /* the signed document, kid of up to 16 bytes included */
-#define POLICY_STEPS_MAX  INT32_MAX /* |lower|, |upper|, output_bound */
+#define POLICY_SIZE_MAX   256u                        /* the unsigned map */
+#define POLICY_DOC_MAX    (320u + SIGNATURE_SIZE_MAX) /* the signed document, kid of up to 16 bytes included */
+#define POLICY_STEPS_MAX  INT32_MAX                   /* |lower|, |upper|, output_bound */
 
 enum policy_refusal {
     POLICY_STRUCTURE = 1, /* not the CBOR map of a policy, or not a COSE_Sign1 */

@@ -15,6 +15,7 @@
 #include "daemon/core/accuracy.h"
 #include "daemon/core/audit.h"
 #include "daemon/core/budget.h"
+#include "daemon/core/manifest.h"
 #include "daemon/core/ports/store.h"
 #include "daemon/core/texts.h"
 #include "daemon/core/transaction.h"
@@ -263,6 +264,9 @@ int policy_set(struct core *core, const struct caller *caller, const struct poli
     if (core->maintainer == NULL)
         return refuse(why, REFUSED_CONFLICT, "policy", "give the daemon the maintainer's key",
                       "there is no key to sign with, and devices obey signed policies only");
+    r = manifest_key_left(core, why);
+    if (r != 0)
+        return r;
     snprintf(policy.sensor, sizeof(policy.sensor), "%s", order->sensor);
     r = core->store->begin(core->store);
     if (r != 0)

@@ -5,6 +5,7 @@
 #include "daemon/core/core.h"
 #include "daemon/core/limits.h"
 #include "daemon/base/loss.h"
+#include "device_proto/policy_doc.h"
 
 struct caller;
 
@@ -28,7 +29,7 @@ struct policy {
     int64_t retention_ms;  /* raw readings are deleted after that */
     int64_t created_ms;
     size_t document_size; /* signed policy document for devices (device_proto/policy_doc.h) */
-    uint8_t document[512];
+    uint8_t document[POLICY_DOC_MAX];
 };
 
 struct policy_order {

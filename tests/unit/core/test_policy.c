@@ -167,6 +167,23 @@ static void needs_the_maintainers_key(void **state)
     assert_int_equal(set(lab, &order), REFUSED_CONFLICT);
 }
 
+static uint64_t none_left(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static void needs_a_signature_that_the_key_can_still_make(void **state)
+{
+    struct lab *lab = *state;
+    const struct policy_order order = { .sensor = "x", .lower = "0", .upper = "1" };
+    struct proto_signer spent = lab->world->maintainer;
+
+    spent.left = none_left;
+    lab->core->maintainer = &spent;
+    assert_int_equal(set(lab, &order), REFUSED_EXHAUSTED);
+}
+
 static void is_set_by_owner_and_privacy_officer_alone(void **state)
 {
     struct lab *lab = *state;
@@ -189,6 +206,7 @@ int main(void)
         LAB_TEST(refuses_sums_that_could_overflow_over_the_largest_cohort),
         LAB_TEST(keeps_unit_and_scale_for_a_sensors_life),
         LAB_TEST(needs_the_maintainers_key),
+        LAB_TEST(needs_a_signature_that_the_key_can_still_make),
         LAB_TEST(is_set_by_owner_and_privacy_officer_alone),
     };
 

@@ -184,8 +184,41 @@ static void refuses_without_a_manifest_key_or_with_one_of_another_kind(void **st
     assert_string_equal(world->why.what, "the daemon has no manifest key, so nothing can be rolled out");
     world->core.maintainer = &p256;
     assert_int_equal(order(world, scene.alice, &wanted), REFUSED_CONFLICT);
-    assert_string_equal(world->why.what,
-                        "riot-tinypart devices take ed25519 signatures, and the daemon's manifest key makes others");
+    assert_string_equal(
+        world->why.what,
+        "riot-tinypart devices take ed25519 signatures, and the daemon's manifest key makes esp256 ones");
+}
+
+static uint64_t none_left(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static void a_profile_names_the_signatures_that_it_verifies(void **state)
+{
+    struct scene scene = lyon(*state);
+    struct world *world = scene.world;
+    const struct rollout_order at_lyon = { .image = "thermo", .version = "1.0", .selector = "site=lyon" };
+    const struct rollout_order at_home = { .image = "thermo", .version = "1.0", .selector = "site=home" };
+    struct proto_signer hss = { .key = { .type = KEY_HSS_LMS } };
+    const struct grant_order everywhere = {
+        .tenant = "alice", .selector = "", .sensors = "*", .helpers = "*", .slots = "*"
+    };
+    struct grant grant;
+
+    assert_int_equal(grant_create(&world->core, &world->owner, &everywhere, &grant, NULL), 0);
+    world_device(world, "d1", "riot-mainline", "site=lyon");
+    world_device(world, "d2", "tinypart", "site=home");
+    world->core.maintainer = &hss;
+    assert_int_equal(order(world, scene.alice, &at_lyon), REFUSED_CONFLICT);
+    assert_string_equal(world->why.what, "riot-mainline devices take ed25519 signatures, and the daemon's manifest key "
+                                         "makes hss-lms ones");
+    hss.left = none_left;
+    assert_int_equal(order(world, scene.alice, &at_home), REFUSED_EXHAUSTED);
+    assert_string_equal(world->why.what, "the daemon's manifest key can make no more signatures");
+    hss.left = NULL;
+    assert_int_equal(order(world, scene.alice, &at_home), 0);
 }
 
 static void refuses_reporting_devices_without_a_report_key(void **state)
@@ -457,6 +490,7 @@ int main(void)
         IN_WORLD(runs_unproven_code_only_where_a_grant_lets_it),
         IN_WORLD(refuses_images_that_call_more_than_the_grant_gives),
         IN_WORLD(refuses_without_a_manifest_key_or_with_one_of_another_kind),
+        IN_WORLD(a_profile_names_the_signatures_that_it_verifies),
         IN_WORLD(refuses_reporting_devices_without_a_report_key),
         IN_WORLD(keeps_a_slot_for_its_holder_while_its_grant_lasts),
         IN_WORLD(lets_two_tenants_live_side_by_side_on_one_device),
