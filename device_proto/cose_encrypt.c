@@ -62,7 +62,7 @@ static int agreed_kek(const uint8_t secret[SECRET_SIZE], struct bytes protected_
             cbor_write_null(&writer);
     }
     cbor_write_array(&writer, other.size > 0 ? 3 : 2);
-    cbor_write_uint(&writer, AES_KEY_SIZE * 8);
+    cbor_write_uint(&writer, (uint64_t)AES_KEY_SIZE * 8);
     cbor_write_bytes(&writer, protected_header);
     if (other.size > 0)
         cbor_write_bytes(&writer, other);
