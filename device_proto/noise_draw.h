@@ -123,11 +123,9 @@ static inline uint64_t draw_below(struct draw *draw, uint64_t n)
 #define DRAW_COIN_DEN_MAX (1ull << 47)
 static inline bool draw_coin(struct draw *draw, uint64_t num, uint64_t den)
 {
-    unsigned bits = den <= UINT64_C(1) << 31 ? 32 : 16;
-
-    for (unsigned known = 0; known < 128; known += bits) {
-        uint64_t have = num << bits;
-        uint64_t least = den * (bits == 32 ? draw_32(draw) : draw_16(draw));
+    for (unsigned known = 0; known < 128; known += 16) {
+        uint64_t have = num << 16;
+        uint64_t least = den * draw_16(draw);
         if (least + den <= have) /* every real that begins like this is below num/den */
             return true;
         if (least >= have)
