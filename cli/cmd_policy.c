@@ -21,7 +21,18 @@ static const struct column budget_columns[] = {
     { "left", "left_epsilon", false },
     { "renews", "renews_at", false },
     { "then", "next_epsilon", false },
+    { "rho an epoch", "terms.cap.rho", false },
+    { "rho spent", "spent.rho", false },
+    { "delta an epoch", "terms.cap.delta", false },
+    { "delta spent", "spent.delta", false },
+    { "all of pure epsilon", "spent.pure", false },
+    { "unlocked by now", "unlocked.epsilon", false },
+    { "unlocked at start %", "terms.unlock_percent", false },
+    { "reserve, each device", "terms.reserve.epsilon", false },
+    { "reserve then", "next_terms.reserve.epsilon", false },
     { "a device's filter", "filter_epsilon", false },
+    { "its rho", "filter.rho", false },
+    { "its delta", "filter.delta", false },
     { NULL, NULL, false },
 };
 
@@ -77,6 +88,17 @@ static int budget_set(struct call *call)
     json_t *body = json_object();
 
     common_put(call, body, "epsilon", "epsilon");
+    common_put(call, body, "rho", "rho");
+    common_put(call, body, "delta", "delta");
+    common_put(call, body, "reserve", "reserve_epsilon");
+    common_put(call, body, "reserve-rho", "reserve_rho");
+    common_put(call, body, "reserve-delta", "reserve_delta");
+    common_put(call, body, "unlock", "unlock_percent");
+    common_put(call, body, "reason", "now_because");
+    if ((call_option(call, "now") != NULL) != (call_option(call, "reason") != NULL)) {
+        json_decref(body);
+        return call_usage(call, "a rise holds at once with both --now and --reason TEXT, which is recorded");
+    }
     int r = common_send(call, "PUT", &path, body, &budget);
     if (r == EXIT_DONE)
         call->output->object(call->output, budget, budget_columns);
@@ -104,7 +126,16 @@ static const struct option_row policy_options[] = {
 };
 
 static const struct option_row budget_options[] = {
-    { "epsilon", 0, "E", true, "what the tenant may spend in each epoch, as 2.5" },
+    { "epsilon", 0, "E", false, "what the tenant may spend in each epoch, as 2.5; a first budget needs it" },
+    { "rho", 0, "R", false, "the same in rho, for Gaussian noise, as 0.5; none: pure epsilon only" },
+    { "delta", 0, "D", false, "the same in delta, as 1e-9 (0)" },
+    { "reserve", 0, "E", false,
+      "epsilon of each device's filter that only this tenant may take, from the next epoch on" },
+    { "reserve-rho", 0, "R", false, "the same in rho" },
+    { "reserve-delta", 0, "D", false, "the same in delta" },
+    { "unlock", 0, "PERCENT", false, "of the cap, free as an epoch begins; the rest evenly until its end (100)" },
+    { "now", 0, NULL, false, "let a rise hold for the present epoch too; with --reason" },
+    { "reason", 0, "TEXT", false, "why now; recorded for good" },
     { 0 },
 };
 
@@ -119,7 +150,10 @@ const struct command policy_commands[] = {
     { "policy show", "SENSOR", "Shows a sensor's newest policy.", NULL, "tinypartctl policy show temperature",
       policy_show, false },
     { "budget set", "TENANT", "Sets a tenant's privacy quota; a rise takes effect with the next epoch.", budget_options,
-      "tinypartctl budget set acme --epsilon 2", budget_set, false },
+      "tinypartctl budget set acme --epsilon 2\n"
+      "tinypartctl budget set acme --epsilon 2 --rho 0.5 --reserve 0.25 --unlock 20\n"
+      "tinypartctl budget set acme --epsilon 3 --now --reason 'outage on the 21st, agreed with the owner'",
+      budget_set, false },
     { "budget show", "TENANT", "Shows what a tenant may still spend.", NULL, "tinypartctl budget show acme",
       budget_show, false },
     { 0 },

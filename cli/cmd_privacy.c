@@ -202,6 +202,35 @@ static const struct option_row audit_options[] = {
     { 0 },
 };
 
+static const struct column ledger_columns[] = {
+    { "holds", "holds", false },
+    { "charges", "charges", false },
+    { "sets of devices", "cohorts", false },
+    { "budgets", "budgets", false },
+    { "filters", "filters", false },
+    { "odometers", "odometers", false },
+    { "releases", "releases", false },
+    { "entries on record", "audit_entries", false },
+    { "head of the record", "audit_head", false },
+    { "what does not fit", "detail", false },
+    { NULL, NULL, false },
+};
+
+static int ledger_verify(struct call *call)
+{
+    struct path path = path_of("/v1/privacy/ledger/verify");
+    json_t *verdict = NULL;
+
+    int r = client_json(call->client, "GET", &path, NULL, &verdict);
+    if (r == EXIT_DONE) {
+        call->output->object(call->output, verdict, ledger_columns);
+        if (!json_is_true(json_object_get(verdict, "holds")))
+            r = EXIT_REFUSED;
+    }
+    json_decref(verdict);
+    return r;
+}
+
 const struct command privacy_commands[] = {
     { "privacy audit", NULL,
       "Bounds epsilon from below by what samples show, and checks their law; exit 1: the claim is violated (offline).",
@@ -211,5 +240,9 @@ const struct command privacy_commands[] = {
       "tinypartctl privacy audit --mechanism krr --weights 3:1 --categories 4\n"
       "tinypartctl privacy audit --mechanism laplace --scale 1 --input at0.txt --neighbour at1.txt",
       audit_run, true },
+    { "privacy ledger verify", NULL,
+      "Counts every filter, budget and odometer again from the charges, and holds them against releases and record; "
+      "exit code 1 when they differ.",
+      NULL, "tinypartctl privacy ledger verify", ledger_verify, false },
     { 0 },
 };

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sqlite3.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -24,6 +25,8 @@
 #include "daemon/base/config.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/core/access.h"
+#include "daemon/core/ledger_verify.h"
 #include "daemon/core/ports/clock.h"
 #include "daemon/core/ports/sink.h"
 #include "daemon/crypto_openssl/crypto_openssl.h"
@@ -232,9 +235,11 @@ static int start_core(struct daemon *daemon, struct why *why)
     core->random = &daemon->random;
     core->settings = (struct core_settings){
         .epoch_ms = config->privacy_epoch_ms,
-        .filter_cap = loss_caps_pure(config->privacy_device_cap_ueps),
-        .pool_unlock_ppm = 1000000,
-        .life_cap = { .ueps = config->privacy_lifetime_cap_ueps },
+        .filter_cap = { config->privacy_device_cap_ueps, config->privacy_device_cap_nrho,
+                        config->privacy_device_cap_delta, config->privacy_device_cap_nrho == LOSS_MAX },
+        .pool_unlock_ppm = config->privacy_unlock_ppm,
+        .life_cap = { config->privacy_lifetime_cap_ueps, config->privacy_lifetime_cap_nrho,
+                      config->privacy_lifetime_cap_delta, false },
         .path_lifetime_ms = config->rollout_path_lifetime_ms,
         .rollout_concurrency = (unsigned)config->rollout_concurrency,
         .follow_moves = config->coap_follow_moves,
@@ -511,6 +516,9 @@ static const char usage[] =
     "  --set S.K=V       change one setting, after the file; may be repeated\n"
     "  --check-config    only say whether the settings can be used\n"
     "  --print-config    print every setting with its help and value\n"
+    "  --check-ledger F  count the ledger in F, a copy of a database, again from its charges and its record; exit "
+    "code\n"
+    "                    1 when they differ\n"
     "  --version, --help\n"
     "\n"
     "Examples:\n"
@@ -522,13 +530,22 @@ static const char usage[] =
 
 static const char standard_config[] = "/etc/tinypart/tinypartd.conf";
 
-enum option_code { OPTION_CONFIG = 256, OPTION_SET, OPTION_CHECK, OPTION_PRINT, OPTION_VERSION, OPTION_HELP };
+enum option_code {
+    OPTION_CONFIG = 256,
+    OPTION_SET,
+    OPTION_CHECK,
+    OPTION_PRINT,
+    OPTION_LEDGER,
+    OPTION_VERSION,
+    OPTION_HELP
+};
 
 static const struct option options[] = {
     { "config", required_argument, NULL, OPTION_CONFIG },
     { "set", required_argument, NULL, OPTION_SET },
     { "check-config", no_argument, NULL, OPTION_CHECK },
     { "print-config", no_argument, NULL, OPTION_PRINT },
+    { "check-ledger", required_argument, NULL, OPTION_LEDGER },
     { "version", no_argument, NULL, OPTION_VERSION },
     { "help", no_argument, NULL, OPTION_HELP },
     { NULL, 0, NULL, 0 },
@@ -588,12 +605,40 @@ static int log_level_of(const char *name, enum log_level *out)
     return REFUSED_INVALID;
 }
 
+/* The same count as GET /v1/privacy/ledger/verify, on a file that no daemon has open. */
+static int check_ledger(const char *path)
+{
+    const struct caller auditor = { .name = "tinypartd", .role = ROLE_AUDITOR };
+    struct ledger_verdict verdict = { .holds = false };
+    struct proto_crypto crypto;
+    struct core core = { .clock = &wall_clock, .crypto = &crypto };
+    struct why why = { "", "", "" };
+
+    crypto_openssl_proto(&crypto);
+    int r = access(path, R_OK | W_OK) != 0 ? -errno : store_sqlite_open(path, &core.store, &why);
+    if (r == 0)
+        r = ledger_verify(&core, &auditor, &verdict, &why);
+    if (core.store != NULL)
+        core.store->close(core.store);
+    if (r != 0) {
+        fprintf(stderr, "tinypartd: %s cannot be counted: %s\n", path, why.what[0] != '\0' ? why.what : strerror(-r));
+        return EXIT_FAILURE;
+    }
+    printf("%s: %lld charges, %lld filters, %lld odometers, %lld budgets, %lld releases, %lld entries on record\n",
+           verdict.holds ? "holds" : "does not hold", (long long)verdict.count.charges,
+           (long long)verdict.count.filters, (long long)verdict.count.odometers, (long long)verdict.count.budgets,
+           (long long)verdict.releases, (long long)verdict.audit.entries);
+    if (!verdict.holds)
+        fprintf(stderr, "tinypartd: %s\n", verdict.why.what);
+    return verdict.holds ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int count, char **arguments)
 {
     static struct daemon daemon = { .signal_fd = -1 };
     enum log_level level = LOG_LEVEL_INFO;
     enum option_code action = 0;
-    const char *file = NULL;
+    const char *file = NULL, *ledger = NULL;
     _cleanup_free_ char **sets = calloc((size_t)count, sizeof(*sets));
     const bool journal = logs_to_journal();
     unsigned set_count = 0;
@@ -604,14 +649,17 @@ int main(int count, char **arguments)
             file = optarg;
         else if (code == OPTION_SET && sets != NULL)
             sets[set_count++] = optarg;
-        else if (code >= OPTION_CHECK && code <= OPTION_HELP)
+        else if (code >= OPTION_CHECK && code <= OPTION_HELP) {
             action = (enum option_code)code;
-        else
+            ledger = code == OPTION_LEDGER ? optarg : ledger;
+        } else
             return fputs("See tinypartd --help\n", stderr), EXIT_OPTIONS;
     }
     if (optind < count)
         return fprintf(stderr, "tinypartd: %s is not understood. See tinypartd --help\n", arguments[optind]),
                EXIT_OPTIONS;
+    if (action == OPTION_LEDGER)
+        return check_ledger(ledger);
     if (action == OPTION_HELP || action == OPTION_VERSION)
         return fputs(action == OPTION_HELP ? usage : "tinypartd " TINYPART_VERSION "\n", stdout), EXIT_SUCCESS;
     int r = read_settings(&daemon.config, file, sets, set_count, &why);

@@ -57,11 +57,12 @@ static json_t *ledger(const struct core *core, const struct status *status)
 {
     int64_t epoch_ms = core->settings.epoch_ms;
 
-    return json_pack("{s:b,s:o,s:I,s:I,s:o,s:o,s:o}", "sound", !core->ledger_broken, "now",
-                     json_time(status->ledger_ms), "epoch", (json_int_t)status->epoch, "epoch_ms", (json_int_t)epoch_ms,
-                     "epoch_ends_at", json_time((status->epoch + 1) * epoch_ms), "filter_epsilon",
-                     json_epsilon(core->settings.filter_cap.ueps), "life_epsilon",
-                     json_cap(core->settings.life_cap.ueps));
+    return json_pack(
+        "{s:b,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "sound", !core->ledger_broken, "now", json_time(status->ledger_ms),
+        "epoch", (json_int_t)status->epoch, "epoch_ms", (json_int_t)epoch_ms, "epoch_ends_at",
+        json_time((status->epoch + 1) * epoch_ms), "filter_epsilon", json_epsilon(core->settings.filter_cap.ueps),
+        "life_epsilon", json_cap(core->settings.life_cap.ueps), "filter", json_loss_caps(&core->settings.filter_cap),
+        "life", json_loss_caps(&core->settings.life_cap), "problem", json_words_or_null(core->ledger_problem));
 }
 
 static json_t *coap_listen(const struct api_facts *facts)

@@ -50,14 +50,15 @@ static json_t *labels_json(const struct device *device)
 
 static json_t *device_json(const struct request *request, const struct device *device)
 {
-    return json_pack("{s:I,s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o}", "id", (json_int_t)device->id, "name",
-                     json_words(device->name), "state", state_name(device->state), "profile",
+    return json_pack("{s:I,s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "id", (json_int_t)device->id,
+                     "name", json_words(device->name), "state", state_name(device->state), "profile",
                      json_words_or_null(device->profile), "class_name", json_words_or_null(device->class_name),
                      "address", json_words_or_null(device->address), "labels", labels_json(device), "sequence",
                      (json_int_t)device->sequence, "telemetry_sequence", (json_int_t)device->telemetry_sequence,
                      "report_key", json_key(request, &device->report_key), "life_spent_epsilon",
                      json_epsilon(device->life_spent.ueps), "life_cap_epsilon", json_cap(device->life_cap.ueps),
-                     "created_at", json_time(device->created_ms), "seen_at", json_time(device->seen_ms));
+                     "life_spent", json_loss(&device->life_spent), "created_at", json_time(device->created_ms),
+                     "seen_at", json_time(device->seen_ms));
 }
 
 static json_t *slot_json(const struct slot *slot)

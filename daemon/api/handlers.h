@@ -44,6 +44,7 @@ HANDLER(policies_set);
 HANDLER(policies_get);
 HANDLER(budgets_get);
 HANDLER(budgets_set);
+HANDLER(ledger_verdict);
 HANDLER(releases_list);
 HANDLER(releases_create);
 HANDLER(releases_preview);

@@ -53,6 +53,29 @@ json_t *json_cap(int64_t micro_epsilon)
     return micro_epsilon != 0 ? json_epsilon(micro_epsilon) : json_null();
 }
 
+static json_t *amount(const struct loss *loss, enum loss_currency currency)
+{
+    char text[32];
+
+    loss_amount_format(loss, currency, text);
+    return json_string(text);
+}
+
+json_t *json_loss(const struct loss *loss)
+{
+    return json_pack("{s:o,s:o,s:o,s:b}", "epsilon", amount(loss, LOSS_EPSILON), "rho", amount(loss, LOSS_RHO), "delta",
+                     amount(loss, LOSS_DELTA), "pure", !loss->impure);
+}
+
+json_t *json_loss_caps(const struct loss_caps *caps)
+{
+    struct loss amounts = loss_of_caps(caps);
+
+    return json_pack("{s:o,s:o,s:o,s:b}", "epsilon", amount(&amounts, LOSS_EPSILON), "rho",
+                     caps->nrho == LOSS_MAX ? json_null() : amount(&amounts, LOSS_RHO), "delta",
+                     amount(&amounts, LOSS_DELTA), "pure_only", caps->pure_only);
+}
+
 json_t *json_hex(const void *data, size_t size)
 {
     char *text = malloc(2 * size + 1);

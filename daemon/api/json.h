@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "daemon/api/request.h"
+#include "daemon/base/loss.h"
 #include "daemon/core/limits.h"
 
 /* Text that may come from devices: what is no UTF-8 becomes '?'. */
@@ -14,6 +15,8 @@ json_t *json_words_or_null(const char *text); /* "" is null */
 json_t *json_time(int64_t unix_ms);           /* 0 is null */
 json_t *json_epsilon(int64_t micro_epsilon);  /* "0.25" */
 json_t *json_cap(int64_t micro_epsilon);      /* the same; 0 is null */
+json_t *json_loss(const struct loss *loss);
+json_t *json_loss_caps(const struct loss_caps *caps); /* rho not bounded is null */
 json_t *json_hex(const void *data, size_t size);
 json_t *json_list(const char *commas);                                         /* "a,b" is ["a","b"] */
 json_t *json_key(const struct request *request, const struct public_key *key); /* {type,pem,hex}; type 0 is null */

@@ -21,12 +21,14 @@ FORM(release_form, struct release_order,
 
 static json_t *summary_json(const struct release *release)
 {
-    return json_pack("{s:I,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:o}", "id", (json_int_t)release->id, "request",
-                     json_words(release->request), "tenant", json_words(release->tenant), "query", release->query,
-                     "sensor", json_words(release->sensor), "selector", json_words(release->selector), "from",
-                     json_time(release->from_ms), "to", json_time(release->to_ms), "epsilon",
-                     json_epsilon(release->loss.ueps), "policy_version", (json_int_t)release->policy_version, "cohort",
-                     (json_int_t)release->cohort, "created_at", json_time(release->created_ms));
+    return json_pack("{s:I,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:I,s:I,s:o}", "id", (json_int_t)release->id,
+                     "request", json_words(release->request), "tenant", json_words(release->tenant), "query",
+                     release->query, "sensor", json_words(release->sensor), "selector", json_words(release->selector),
+                     "from", json_time(release->from_ms), "to", json_time(release->to_ms), "epsilon",
+                     release->loss.impure ? json_null() : json_epsilon(release->loss.ueps), "mechanism",
+                     release->mechanism, "loss", json_loss(&release->loss), "policy_version",
+                     (json_int_t)release->policy_version, "cohort", (json_int_t)release->cohort, "created_at",
+                     json_time(release->created_ms));
 }
 
 static int reply_release(struct request *request, unsigned status, const struct release *release)
@@ -93,12 +95,14 @@ static json_t *error_json(const struct release_plan *plan)
 
 static json_t *plan_json(const struct release_plan *plan, json_t *problem)
 {
-    return json_pack("{s:b,s:b,s:o,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o}", "would_pass", plan->would_pass, "replay",
-                     plan->replay, "problem", problem, "cohort", (json_int_t)plan->cohort, "epochs",
+    return json_pack("{s:b,s:b,s:o,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "would_pass", plan->would_pass,
+                     "replay", plan->replay, "problem", problem, "cohort", (json_int_t)plan->cohort, "epochs",
                      (json_int_t)plan->epochs, "epsilon_per_device", json_epsilon(plan->device_loss.ueps),
                      "tenant_epsilon", json_epsilon(plan->tenant_loss.ueps), "tenant_left_epsilon",
                      json_epsilon(plan->tenant_left.ueps), "exhausted_devices", (json_int_t)plan->exhausted_devices,
-                     "first_exhausted", json_words_or_null(plan->first_exhausted), "error95", error_json(plan));
+                     "first_exhausted", json_words_or_null(plan->first_exhausted), "error95", error_json(plan), "loss",
+                     json_loss(&plan->loss), "device_loss", json_loss(&plan->device_loss), "tenant_loss",
+                     json_loss(&plan->tenant_loss), "tenant_left", json_loss_caps(&plan->tenant_left));
 }
 
 int releases_preview(struct request *request, struct why *why)

@@ -7,9 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/loss.h"
 #include "daemon/base/text.h"
 
-enum kind { KIND_TEXT, KIND_SWITCH, KIND_NUMBER, KIND_OCTAL, KIND_DURATION, KIND_EPSILON };
+enum kind {
+    KIND_TEXT,
+    KIND_SWITCH,
+    KIND_NUMBER,
+    KIND_OCTAL,
+    KIND_DURATION,
+    KIND_EPSILON,
+    KIND_RHO,
+    KIND_DELTA,
+    KIND_PERCENT
+};
 
 struct setting {
     const char *section;
@@ -52,8 +63,18 @@ static const struct setting settings[] = {
       "length of a privacy epoch; fixed with the first start" },
     { "privacy", "device_cap", KIND_EPSILON, AT(privacy_device_cap_ueps), "1", 1, 1000000000,
       "epsilon that one device may lose in an epoch, over all tenants" },
+    { "privacy", "device_rho_cap", KIND_RHO, AT(privacy_device_cap_nrho), "none", 0, LOSS_MAX,
+      "rho (zCDP) of the same; none: not bounded, and no mechanism without a pure epsilon passes" },
+    { "privacy", "device_delta_cap", KIND_DELTA, AT(privacy_device_cap_delta), "0", 0, LOSS_MAX,
+      "delta of the same, as 1e-9" },
+    { "privacy", "unlock", KIND_PERCENT, AT(privacy_unlock_ppm), "100", 0, 1000000,
+      "percent of what no tenant has reserved of it that is free as an epoch begins; the rest evenly until its end" },
     { "privacy", "lifetime_cap", KIND_EPSILON, AT(privacy_lifetime_cap_ueps), "0", 0, 1000000000000,
       "epsilon that one device may ever lose; 0: counted, not capped" },
+    { "privacy", "lifetime_rho_cap", KIND_RHO, AT(privacy_lifetime_cap_nrho), "0", 0, LOSS_MAX,
+      "rho of the same; 0: counted, not capped" },
+    { "privacy", "lifetime_delta_cap", KIND_DELTA, AT(privacy_lifetime_cap_delta), "0", 0, LOSS_MAX,
+      "delta of the same; 0: counted, not capped" },
     { "rollout", "concurrency", KIND_NUMBER, AT(rollout_concurrency), "64", 1, 4096,
       "devices under way at once, over all rollouts" },
     { "rollout", "path_lifetime", KIND_DURATION, AT(rollout_path_lifetime_ms), "1h", 60000, 7LL * DAY_MS,
@@ -97,6 +118,16 @@ static int value_of(const struct setting *setting, const char *text, int64_t *ou
     case KIND_EPSILON:
         r = fixed_parse(text, 6, out);
         break;
+    case KIND_RHO:
+        *out = LOSS_MAX;
+        r = strcmp(text, "none") == 0 ? 0 : fixed_parse(text, 9, out);
+        break;
+    case KIND_DELTA:
+        r = delta_parse(text, out);
+        break;
+    case KIND_PERCENT:
+        r = fixed_parse(text, 4, out);
+        break;
     case KIND_TEXT:
         break;
     }
@@ -118,6 +149,12 @@ static const char *form_of(enum kind kind)
         return "a duration such as 90s, 15m, 6h or 1d";
     case KIND_EPSILON:
         return "a decimal with at most 6 digits behind the point";
+    case KIND_RHO:
+        return "none, or a decimal with at most 9 digits behind the point";
+    case KIND_DELTA:
+        return "a small number such as 1e-9";
+    case KIND_PERCENT:
+        return "a percentage with at most 4 digits behind the point";
     }
     return "";
 }
@@ -255,6 +292,21 @@ static void print_value(const struct config *config, const struct setting *setti
         break;
     case KIND_EPSILON:
         fixed_format(*(const int64_t *)(const void *)at, 6, text);
+        fputs(text, out);
+        break;
+    case KIND_RHO:
+        if (*(const int64_t *)(const void *)at == LOSS_MAX)
+            snprintf(text, sizeof(text), "none");
+        else
+            fixed_format(*(const int64_t *)(const void *)at, 9, text);
+        fputs(text, out);
+        break;
+    case KIND_DELTA:
+        delta_format(*(const int64_t *)(const void *)at, text);
+        fputs(text, out);
+        break;
+    case KIND_PERCENT:
+        fixed_format(*(const int64_t *)(const void *)at, 4, text);
         fputs(text, out);
         break;
     }

@@ -28,7 +28,12 @@ struct config {
     char rest_roles[CONFIG_TEXT_SIZE];
     int64_t privacy_epoch_ms;
     int64_t privacy_device_cap_ueps;
+    int64_t privacy_device_cap_nrho; /* LOSS_MAX: none */
+    int64_t privacy_device_cap_delta;
+    int64_t privacy_unlock_ppm;
     int64_t privacy_lifetime_cap_ueps;
+    int64_t privacy_lifetime_cap_nrho;
+    int64_t privacy_lifetime_cap_delta;
     int64_t rollout_concurrency;
     int64_t rollout_path_lifetime_ms;
     bool coap_follow_moves;

@@ -170,20 +170,21 @@ static int device_caps(struct core *core, int64_t now_ms, struct charge *charge)
     charge->has_reserves = all.ueps > 0 || all.nrho > 0 || all.delta > 0;
     charge->pool_cap = unreserved(&charge->filter_cap, &all);
     charge->pool_cap = unlocked(core, &charge->pool_cap, core->settings.pool_unlock_ppm, charge->epoch, now_ms);
-    if (!charge->has_reserves)
-        charge->filter_cap = charge->pool_cap;
+    charge->filter_now = charge->has_reserves ? charge->filter_cap : charge->pool_cap;
     return 0;
 }
 
 int ledger_caps(struct core *core, int64_t now_ms, struct charge *charge)
 {
-    struct charge_standing standing;
+    struct charge_standing standing = { 0 };
+    struct budget_terms terms = { 0 };
     int r = 0;
 
-    if (charge->tenant_id != 0) {
-        r = ledger_budget(core, charge->tenant_id, charge->epoch, now_ms, &standing);
-        charge->budget_cap = standing.cap;
-    }
+    charge->is_locked = true;
+    if (charge->tenant_id != 0)
+        r = budget_standing(core, charge->tenant_id, charge->epoch, now_ms, &standing, &terms);
+    charge->budget_cap = standing.cap;
+    charge->budget_now = unlocked(core, &standing.cap, terms.unlock_ppm, charge->epoch, now_ms);
     if (r == 0 && charge->cohort != NULL)
         r = device_caps(core, now_ms, charge);
     return r;

@@ -1,6 +1,7 @@
 #include "daemon/core/core.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "daemon/core/asking.h"
 #include "daemon/core/budget.h"
@@ -70,10 +71,12 @@ int core_start(struct core *core, struct why *why)
     int r = epoch_length_check(core, why);
     if (r != 0)
         return r;
-    r = ledger_check(core, why);
+    struct why problem = { .what = "" };
+    r = ledger_check(core, &problem);
     if (r < 0)
         return r;
     core->ledger_broken = r > 0;
+    snprintf(core->ledger_problem, sizeof(core->ledger_problem), "%s", problem.what);
     core->housekeeping_ms = 0;
     r = parts_start(core);
     if (r == 0)

@@ -63,7 +63,8 @@ struct core {
     struct exports *exports; /* deliveries under way; owned by export.c */
     struct busy *busy;       /* devices with a request under way; owned by asking.c */
     bool ledger_broken;      /* the start-up check found charges and spent apart (I4): no release is answered */
-    int late_fault;          /* met while an answer was taken: nobody to pass it to until the next tick */
+    char ledger_problem[sizeof(((struct why *)0)->what)]; /* in words; "": none */
+    int late_fault; /* met while an answer was taken: nobody to pass it to until the next tick */
     uint64_t counters[COUNTERS];
 };
 

@@ -83,15 +83,16 @@ static const struct statements statements = {
                             " WHERE f.place = ?2 * 4294967296 + ?1 / 64 AND ledger_cell(f.cells, ?1, 1) > 0",
         /* One statement spends: a new row starts with the cap given; one that is there keeps its own, and the lower of
          * the two holds. The comparisons subtract, as a sum could leave int64. Over the cap given nothing is selected
-         * and so nothing written. ?3 ueps ?4 nrho ?5 delta ?6 impure ?7.. caps ?10 pure only */
+         * and so nothing written. ?3 ueps ?4 nrho ?5 delta ?6 impure; ?7 ?8 ?9 caps ?10 pure only; ?11 ?12 ?13 what is
+         * unlocked of them */
         [SPEND_BUDGET] = "INSERT INTO budget (tenant_id, epoch, spent_ueps, spent_nrho, spent_delta, impure, cap_ueps,"
                          " cap_nrho, cap_delta, pure_only) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10"
-                         " WHERE ?3 <= ?7 AND ?4 <= ?8 AND ?5 <= ?9 AND ?6 + ?10 < 2"
+                         " WHERE ?3 <= ?11 AND ?4 <= ?12 AND ?5 <= ?13 AND ?6 + ?10 < 2"
                          " ON CONFLICT (tenant_id, epoch) DO UPDATE SET spent_ueps = spent_ueps + ?3,"
                          " spent_nrho = spent_nrho + ?4, spent_delta = spent_delta + ?5, impure = max(impure, ?6)"
-                         " WHERE (?3 = 0 OR ?3 <= min(cap_ueps, ?7) - spent_ueps)"
-                         " AND (?4 = 0 OR ?4 <= min(cap_nrho, ?8) - spent_nrho)"
-                         " AND (?5 = 0 OR ?5 <= min(cap_delta, ?9) - spent_delta)"
+                         " WHERE (?3 = 0 OR ?3 <= min(cap_ueps, ?11) - spent_ueps)"
+                         " AND (?4 = 0 OR ?4 <= min(cap_nrho, ?12) - spent_nrho)"
+                         " AND (?5 = 0 OR ?5 <= min(cap_delta, ?13) - spent_delta)"
                          " AND ?6 + max(pure_only, ?10) < 2",
         [SPEND_FILTER] = RAISE("filter", NOTHING),
         [SPEND_POOL] = RAISE("pool", SHARE_AT),
@@ -253,6 +254,11 @@ static int store_filter_standing(struct store *store, int64_t device_id, int64_t
 
 /* ---- one charge ---- */
 
+static struct loss_caps budget_now(const struct charge *charge)
+{
+    return charge->is_locked ? loss_caps_lower(&charge->budget_cap, &charge->budget_now) : charge->budget_cap;
+}
+
 static int refuse_budget(struct store *store, const struct charge *charge, struct charge_refused *out)
 {
     struct charge_standing standing = { .cap = charge->budget_cap };
@@ -260,7 +266,8 @@ static int refuse_budget(struct store *store, const struct charge *charge, struc
 
     if (r < 0)
         return r;
-    struct loss_caps caps = loss_caps_lower(&standing.cap, &charge->budget_cap);
+    struct loss_caps caps = budget_now(charge);
+    caps = loss_caps_lower(&standing.cap, &caps);
     *out = (struct charge_refused){ CHARGE_BUDGET, loss_fits(&standing.spent, &charge->loss, &caps), 0 };
     return REFUSED_EXHAUSTED;
 }
@@ -276,7 +283,11 @@ static int spend_budget(struct store *store, const struct charge *charge, struct
     put_int(&query, charge->loss.nrho);
     put_int(&query, charge->loss.delta);
     put_int(&query, charge->loss.impure);
+    struct loss_caps now = budget_now(charge);
     put_caps(&query, &charge->budget_cap);
+    put_int(&query, now.ueps);
+    put_int(&query, now.nrho);
+    put_int(&query, now.delta);
     int r = query_must_change(&query, REFUSED_EXHAUSTED);
     return r == REFUSED_EXHAUSTED ? refuse_budget(store, charge, refused) : r;
 }
@@ -342,6 +353,8 @@ static int filter_cap_hold(struct store *store, struct charge *charge, bool begi
     if (r < 0)
         return r;
     charge->filter_cap = loss_caps_lower(&own, &charge->filter_cap);
+    if (charge->is_locked)
+        charge->filter_cap = loss_caps_lower(&charge->filter_cap, &charge->filter_now);
     return 0;
 }
 

@@ -2,17 +2,17 @@
 import http.client
 import itertools
 import json
-import os
 import pathlib
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import unittest
 
-from harness import FULL, UnixConnection, World, wait_until
+from harness import BIN, FULL, Refused, UnixConnection, World, run
 from test_privacy import ledger_of
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -79,6 +79,66 @@ class TestCrowd(unittest.TestCase):
             self.assertEqual((status, again["answer"]), (200, reply["answer"]))
         w.kill()
         self.assertEqual(ledger_of(w), [])
+
+
+class TestAuditors(unittest.TestCase):
+    def test_the_ledger_is_counted_again_live_and_on_a_copy(self):
+        w = World(["privacy.device_cap=1", "privacy.device_rho_cap=0.5"]).start()
+        self.addCleanup(w.close)
+        fleet(w)
+        for i in range(5):
+            self.assertEqual(ask(w, f"r{i}")[0], 201)
+        verdict = w.json("privacy", "ledger", "verify")
+        self.assertTrue(verdict["holds"])
+        self.assertEqual((verdict["charges"], verdict["releases"], verdict["filters"], verdict["cohorts"]), (5, 5, 3, 1))
+        w.stop()
+        copy = w.folder / "copy.db"
+        shutil.copy(w.folder / "state/tinypart.db", copy)
+        self.assertIn("holds: 5 charges", run([str(BIN / "tinypartd"), "--check-ledger", str(copy)]))
+        database = sqlite3.connect(copy)
+        database.executescript("DROP TRIGGER charge_stays; UPDATE charge SET nrho = nrho + 1 WHERE id = 3")
+        database.close()
+        with self.assertRaises(Refused) as refused:
+            run([str(BIN / "tinypartd"), "--check-ledger", str(copy)])
+        self.assertRegex(refused.exception.err, "differs? from the sum of (its|their) charges")
+        shutil.copy(copy, w.folder / "state/tinypart.db")  # the daemon itself then only replays, and says why
+        w.start()
+        status = w.json("status")["ledger"]
+        self.assertFalse(status["sound"])
+        self.assertIn("charges", status["problem"])
+        self.assertEqual(ask(w, "r0")[0], 200)
+        self.assertEqual(ask(w, "new")[0], 409)
+        with self.assertRaises(Refused):
+            w.ctl("privacy", "ledger", "verify")
+
+    def test_a_restored_snapshot_is_a_ledger_that_adds_up_and_shows_in_the_record(self):
+        """What was answered after the snapshot is forgotten with it: the head of the record, noted elsewhere, tells."""
+        w = World(["privacy.device_cap=1"]).start()
+        self.addCleanup(w.close)
+        fleet(w)
+        self.assertEqual(ask(w, "before")[0], 201)
+        w.stop()
+        shutil.copy(w.folder / "state/tinypart.db", w.folder / "snapshot.db")
+        w.start()
+        self.assertEqual(ask(w, "after")[0], 201)
+        noted = w.json("audit", "verify")
+        w.stop()
+        shutil.copy(w.folder / "snapshot.db", w.folder / "state/tinypart.db")
+        w.start()
+        now = w.json("audit", "verify")
+        self.assertTrue(now["holds"])
+        self.assertLess(now["entries"], noted["entries"])
+        self.assertTrue(w.json("privacy", "ledger", "verify")["holds"])
+        self.assertEqual(ask(w, "before")[0], 200)
+
+    def test_a_filter_that_others_emptied_is_told_in_the_same_words_and_as_data_are_not_there(self):
+        w = World(["privacy.device_cap=1"]).start()
+        self.addCleanup(w.close)
+        fleet(w)
+        self.assertEqual(ask(w, "all", epsilon="1")[0], 201)
+        told = [ask(w, f"b{i}", epsilon="0.5", tenant="beta") for i in range(3)]
+        self.assertEqual({status for status, _ in told}, {422})
+        self.assertEqual(len({json.dumps(reply, sort_keys=True) for _, reply in told}), 1)
 
 
 class TestEverySystemCall(unittest.TestCase):

@@ -46,6 +46,9 @@ struct charge {
     struct loss loss; /* of each device, and of the tenant */
     struct loss_caps budget_cap;
     struct loss_caps filter_cap; /* of each device, over all tenants */
+    /* Of these two caps, what is unlocked by now; only with is_locked. Rows keep the whole caps. */
+    bool is_locked;
+    struct loss_caps budget_now, filter_now;
     /* Reserves: what of each filter is not reserved to any tenant, and what of it is reserved to tenant_id (0 in a
      * currency: none). A charge draws on the tenant's reserve first. Without has_reserves there is no pool. */
     bool has_reserves;
@@ -144,10 +147,10 @@ struct store {
      * after the data is durable; one that fails has rolled back. */
     int (*begin)(struct store *store);
     int (*commit)(struct store *store);
-    void (*rollback)(struct store *store);              /* harmless outside a transaction */
-    /* Group commit: from group_begin on, transactions are parts of one: commit and rollback keep or undo a part at once,
-     * and nothing is durable before group_end returns 0. A fault there undoes every part. A second group is -EALREADY, a
-     * group that is no longer there -EPERM. */
+    void (*rollback)(struct store *store); /* harmless outside a transaction */
+    /* Group commit: from group_begin on, transactions are parts of one: commit and rollback keep or undo a part at
+     * once, and nothing is durable before group_end returns 0. A fault there undoes every part. A second group is
+     * -EALREADY, a group that is no longer there -EPERM. */
     int (*group_begin)(struct store *store);
     int (*group_end)(struct store *store);
     int (*check)(struct store *store, struct why *why); /* integrity; REFUSED_CONFLICT names what is broken */

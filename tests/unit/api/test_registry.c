@@ -265,6 +265,15 @@ static void keeps_tokens(void **state)
     expect_refusal(rest, 404, "unknown", "DELETE", "/v1/tokens/acme-ci", NULL);
 }
 
+static void counts_the_ledger_again(void **state)
+{
+    struct rest *rest = *state;
+    json_t *verdict = expect(rest, 200, "GET", "/v1/privacy/ledger/verify", NULL);
+
+    assert_true(json_is_true(json_object_get(verdict, "holds")));
+    assert_int_equal(number_of(verdict, "charges"), 0);
+}
+
 static void shows_an_audit_record_that_holds(void **state)
 {
     struct rest *rest = *state;
@@ -297,6 +306,7 @@ int main(void)
         TEST(admits_signed_images_only),
         TEST(keeps_grants),
         TEST(keeps_tokens),
+        TEST(counts_the_ledger_again),
         TEST(shows_an_audit_record_that_holds),
     };
 

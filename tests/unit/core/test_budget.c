@@ -194,6 +194,155 @@ static void is_set_by_owner_and_privacy_officer_and_seen_by_its_own_tenant(void 
     assert_int_equal(budget_get(lab->core, &lab->acme->caller, "beta", &budget, NULL), REFUSED_UNKNOWN); /* I8 */
 }
 
+/* ---- currencies, reserves, unlocking ---- */
+
+static int order_budget(struct lab *lab, const struct world_tenant *tenant, const struct budget_order *order)
+{
+    struct budget budget;
+
+    return budget_set(lab->core, &lab->world->privacy_officer, tenant->tenant.name, order, &budget, &lab->why);
+}
+
+static void a_rise_holds_at_once_only_for_a_reason_that_is_recorded(void **state)
+{
+    struct lab *lab = *state;
+    const struct budget_order silent = { .epsilon = "7", .now = true };
+    const struct budget_order order = { .epsilon = "7", .now = true, .reason = "an outage" };
+
+    lab_device(lab, "thermo-1");
+    lab_release(lab, lab->acme, "count", 5 * EPSILON, NULL);
+    assert_int_equal(order_budget(lab, lab->acme, &silent), REFUSED_INVALID);
+    assert_string_equal(lab->why.where, "reason");
+    assert_int_equal(order_budget(lab, lab->acme, &order), 0);
+    assert_int_equal(budget_of(lab, lab->acme).cap.ueps, 7 * EPSILON);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM audit WHERE action = 'budget.set'"
+                                     " AND detail LIKE '%\"now_because\":\"an outage\"%'"),
+                     1);
+    lab_release(lab, lab->acme, "count", 2 * EPSILON, NULL);
+}
+
+static void what_an_order_leaves_out_stays_as_it_is(void **state)
+{
+    struct lab *lab = *state;
+    const struct budget_order first = { .rho = "0.5", .delta = "1e-9", .reserve_epsilon = "1", .unlock = "20" };
+    const struct budget_order second = { .epsilon = "4" };
+
+    assert_int_equal(order_budget(lab, lab->acme, &first), 0);
+    assert_int_equal(order_budget(lab, lab->acme, &second), 0);
+    struct budget budget = budget_of(lab, lab->acme);
+    assert_int_equal(budget.next_cap.ueps, 4 * EPSILON);
+    assert_int_equal(budget.next_cap.nrho, 500000000);
+    assert_false(budget.next_cap.pure_only);
+    assert_true(budget.cap.pure_only); /* letting Gaussian noise in is a rise */
+    assert_int_equal(budget.cap.nrho, 500000000);
+    assert_int_equal(budget.next_cap.delta, 18446744073); /* 10^-9 of 2^64, rounded down */
+    assert_int_equal(budget.next_reserve.ueps, EPSILON);
+    assert_int_equal(budget.reserve.ueps, 0); /* the epoch has begun */
+    assert_int_equal(budget.next_unlock_ppm, 200000);
+    assert_int_equal(budget.unlock_ppm, 200000); /* less is free: at once */
+}
+
+static void orders_out_of_bounds_are_refused_by_name(void **state)
+{
+    struct lab *lab = *state;
+    const struct {
+        struct budget_order order;
+        const char *where;
+    } cases[] = {
+        { { .rho = "-1" }, "rho" },
+        { { .rho = "some" }, "rho" },
+        { { .delta = "2" }, "delta" },
+        { { .unlock = "101" }, "unlock" },
+        { { .reserve_epsilon = "x" }, "reserve_epsilon" },
+        { { .reserve_epsilon = "10.000001" }, "reserve" }, /* a device's filter has 10 */
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(order_budget(lab, lab->acme, &cases[i].order), REFUSED_INVALID);
+        assert_string_equal(lab->why.where, cases[i].where);
+    }
+    const struct budget_order most = { .reserve_epsilon = "6" }, too_much = { .reserve_epsilon = "4.000001" };
+    assert_int_equal(order_budget(lab, lab->acme, &most), 0);
+    assert_int_equal(order_budget(lab, lab->beta, &too_much), REFUSED_INVALID);
+    assert_non_null(strstr(lab->why.what, "have 6 of 10 epsilon reserved"));
+}
+
+static void a_reserve_is_there_whatever_others_take(void **state)
+{
+    struct lab *lab = *state;
+    const struct budget_order mine = { .reserve_epsilon = "2" };
+    struct release release;
+
+    lab->core->settings.filter_cap.ueps = 5 * EPSILON;
+    lab_device(lab, "thermo-1");
+    assert_int_equal(order_budget(lab, lab->acme, &mine), 0);
+    lab->world->clock.now_ms += DAY;
+    lab_release(lab, lab->beta, "count", 3 * EPSILON, NULL);
+    assert_int_equal(lab_ask(lab, lab->beta, "count", 1, NULL, &release), REFUSED_EXHAUSTED);
+    lab_release(lab, lab->acme, "count", 2 * EPSILON, NULL);
+    assert_int_equal(lab_ask(lab, lab->acme, "count", 1, NULL, &release), REFUSED_EXHAUSTED);
+    assert_int_equal(ledger_check(lab->core, &lab->why), 0);
+}
+
+/* What beta is told while acme's reserve is untouched, and after acme took all of it, is the same to the letter. */
+static void a_refusal_does_not_tell_what_others_took_of_their_reserves(void **state)
+{
+    struct lab *lab = *state;
+    const struct budget_order mine = { .reserve_epsilon = "2" };
+    struct release release;
+    char before[sizeof(lab->why.what)];
+
+    lab->core->settings.filter_cap.ueps = 5 * EPSILON;
+    lab_device(lab, "thermo-1");
+    assert_int_equal(order_budget(lab, lab->acme, &mine), 0);
+    lab->world->clock.now_ms += DAY;
+    lab_release(lab, lab->beta, "count", 3 * EPSILON - 5, NULL);
+    assert_int_equal(lab_ask(lab, lab->beta, "count", 6, NULL, &release), REFUSED_EXHAUSTED);
+    strcpy(before, lab->why.what);
+    lab_release(lab, lab->acme, "count", 2 * EPSILON, NULL);
+    assert_int_equal(lab_ask(lab, lab->beta, "count", 6, NULL, &release), REFUSED_EXHAUSTED);
+    assert_string_equal(lab->why.what, before);
+    lab_release(lab, lab->beta, "count", 5, NULL); /* and what is its own to take is there all the same */
+}
+
+static void a_cap_is_unlocked_evenly_over_the_epoch(void **state)
+{
+    struct lab *lab = *state;
+    const struct budget_order slowly = { .epsilon = "4", .unlock = "25" };
+    struct release release;
+
+    lab_device(lab, "thermo-1");
+    assert_int_equal(order_budget(lab, lab->acme, &slowly), 0);
+    lab->world->clock.now_ms = (WORLD_START_MS / DAY + 1) * DAY;
+    assert_int_equal(budget_of(lab, lab->acme).unlocked.ueps, EPSILON);
+    assert_int_equal(lab_ask(lab, lab->acme, "count", EPSILON + 100000, NULL, &release), REFUSED_EXHAUSTED);
+    lab_release(lab, lab->acme, "count", EPSILON, NULL);
+    lab->world->clock.now_ms = (WORLD_START_MS / DAY + 1) * DAY + DAY / 3;
+    assert_int_equal(budget_of(lab, lab->acme).unlocked.ueps, 2 * EPSILON);
+    lab->world->clock.now_ms = (WORLD_START_MS / DAY + 2) * DAY - 1;
+    assert_int_equal(budget_of(lab, lab->acme).unlocked.ueps, 3999999); /* rounded down */
+    lab->world->clock.now_ms += DAY;                                    /* the day before is all free now */
+    struct release_order yesterday = { .query = "count", .sensor = "temperature", .loss.ueps = 3 * EPSILON };
+    yesterday.to_ms = (WORLD_START_MS / DAY + 2) * DAY;
+    yesterday.from_ms = yesterday.to_ms - 1000;
+    assert_int_equal(release_create(lab->core, &lab->acme->caller, &yesterday, &release, &lab->why), 0);
+}
+
+static void the_pool_is_unlocked_evenly_over_the_epoch(void **state)
+{
+    struct lab *lab = *state;
+    struct release release;
+
+    lab_device(lab, "thermo-1");
+    lab->core->settings.pool_unlock_ppm = 0;
+    lab->core->settings.filter_cap.ueps = 2 * EPSILON;
+    lab->world->clock.now_ms = (WORLD_START_MS / DAY + 1) * DAY + DAY / 2;
+    assert_int_equal(lab_ask(lab, lab->acme, "count", EPSILON + 1000, NULL, &release), REFUSED_EXHAUSTED);
+    lab_release(lab, lab->acme, "count", EPSILON, NULL);
+    lab->world->clock.now_ms += DAY / 4;
+    lab_release(lab, lab->acme, "count", EPSILON / 2, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +357,13 @@ int main(void)
         LAB_TEST(without_a_budget_nothing_is_released),
         LAB_TEST(a_ledger_that_does_not_add_up_stops_what_charges_and_says_so),
         LAB_TEST(is_set_by_owner_and_privacy_officer_and_seen_by_its_own_tenant),
+        LAB_TEST(a_rise_holds_at_once_only_for_a_reason_that_is_recorded),
+        LAB_TEST(what_an_order_leaves_out_stays_as_it_is),
+        LAB_TEST(orders_out_of_bounds_are_refused_by_name),
+        LAB_TEST(a_reserve_is_there_whatever_others_take),
+        LAB_TEST(a_refusal_does_not_tell_what_others_took_of_their_reserves),
+        LAB_TEST(a_cap_is_unlocked_evenly_over_the_epoch),
+        LAB_TEST(the_pool_is_unlocked_evenly_over_the_epoch),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,23 @@
+/* privacy.c - /v1/privacy: the ledger as auditors see it. */
+#include "daemon/core/ledger_verify.h"
+
+#include "daemon/api/handlers.h"
+#include "daemon/api/json.h"
+
+int ledger_verdict(struct request *request, struct why *why)
+{
+    struct ledger_verdict verdict;
+
+    int r = ledger_verify(request->core, &request->caller, &verdict, why);
+    if (r != 0)
+        return r;
+    const struct ledger_count *count = &verdict.count;
+    return reply_json(&request->reply, 200,
+                      json_pack("{s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "holds", verdict.holds, "charges",
+                                (json_int_t)count->charges, "cohorts", (json_int_t)count->cohorts, "budgets",
+                                (json_int_t)count->budgets, "filters", (json_int_t)count->filters, "odometers",
+                                (json_int_t)count->odometers, "releases", (json_int_t)verdict.releases, "audit_entries",
+                                (json_int_t)verdict.audit.entries, "audit_head",
+                                json_hex(verdict.audit.head, sizeof(verdict.audit.head)), "detail",
+                                json_words_or_null(verdict.why.what)));
+}
