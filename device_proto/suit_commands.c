@@ -224,6 +224,8 @@ static int swap(struct suit_walk *walk, struct cbor_reader *reader)
         row->matched = !source->written || source->matched;
         source->matched = was_good;
         source->written = true;
+        source->authenticated = false;
+        source->envelope = bytes_view(NULL, 0);
     }
     return r;
 }

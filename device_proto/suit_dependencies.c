@@ -38,9 +38,13 @@ static int read_dependency(struct suit_walk *walk, struct bytes envelope, struct
     const struct suit_device *device = walk->device;
     const struct suit_row *row = suit_current(walk);
     bool known = row->authenticated;
+    int r;
 
-    return suit_manifest_read(envelope, SUIT_37, known ? NULL : device->trust, known ? NULL : device->acceptance,
-                              device->crypto, out);
+    r = suit_manifest_read(envelope, SUIT_37, known ? NULL : device->trust, known ? NULL : device->acceptance,
+                           device->crypto, out);
+    if (known)
+        out->signer = row->signer;
+    return r;
 }
 
 /* The dependency at the current index, authenticated. *out_known is false in a rehearsal of what was not fetched yet.
@@ -76,6 +80,7 @@ static int open_dependency(struct suit_walk *walk, struct suit_manifest *out, bo
     if (r > 0)
         return suit_refuse_hard(walk, r, out->where.what);
     row->authenticated = row->matched = r == 0;
+    row->signer = out->signer;
     *out_known = r == 0;
     return r;
 }

@@ -54,7 +54,8 @@ struct suit_row {
     union suit_setting values[VALUE_COUNT];
     bool written;          /* by this pass */
     bool matched;          /* with a digest, since it was written */
-    bool authenticated;    /* a dependency: signature and digest were checked in this pass */
+    bool authenticated;    /* a dependency: signature and digest were checked in this pass, */
+    size_t signer;         /* and this key's it was */
     bool open;             /* a dependency that is being walked */
     struct bytes envelope; /* a dependency that is integrated: fetched from its dependent */
 };

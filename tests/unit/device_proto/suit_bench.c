@@ -103,8 +103,13 @@ static int bench_copy(void *context, const struct suit_transfer *transfer)
 {
     struct suit_bench *bench = context;
 
-    note(bench, "copy %zu from %zu; ", transfer->place, transfer->source);
-    return take(bench, transfer, bytes_view(bench->contents[transfer->source], bench->sizes[transfer->source]));
+    int r = take(bench, transfer, bytes_view(bench->contents[transfer->source], bench->sizes[transfer->source]));
+
+    note(bench, "copy %zu from %zu", transfer->place, transfer->source);
+    if (transfer->decryption != NULL)
+        note(bench, " '%.*s'", (int)bench->sizes[transfer->place], (const char *)bench->contents[transfer->place]);
+    note(bench, "; ");
+    return r;
 }
 
 static int bench_swap(void *context, const struct suit_transfer *transfer)
@@ -252,7 +257,7 @@ bool suit_bench_vector(const char *path, uint8_t *out, size_t capacity, struct b
 
 static void add_raw(struct cbor_writer *writer, const char *hex)
 {
-    uint8_t raw[1024];
+    static uint8_t raw[2048];
 
     cbor_write_raw(writer, fixture_hex(hex, raw, sizeof(raw)));
 }
