@@ -1,5 +1,7 @@
 /* cmd_image.c - container images: signed and checked offline by the tenant, pushed to the daemon. */
+#include "cli/cmd_image_build.h"
 #include "cli/common.h"
+#include "cli/container_show.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +121,10 @@ static int take_apart(struct call *call, const struct public_key *key)
     r = common_outcome(r, &why);
     if (r == EXIT_DONE) {
         json_t *shown = bundle_json(&bundle, key != NULL);
-        call->output->object(call->output, shown, NULL);
+        if (key == NULL)
+            r = common_outcome(container_show(shown, bundle_type_text(bundle.type), bundle.container), &why);
+        if (r == EXIT_DONE)
+            call->output->object(call->output, shown, NULL);
         json_decref(shown);
     }
     free(encoded);
@@ -134,9 +139,35 @@ static int verify(struct call *call)
     return r == EXIT_DONE ? take_apart(call, &key) : r;
 }
 
+/* A container that is in no bundle, by its first bytes; *out_bare is false where it is something else. */
+static int inspect_bare(struct call *call, bool *out_bare)
+{
+    uint8_t *content = NULL;
+    struct why why;
+    size_t size = 0;
+
+    int r = common_read(call->arguments[0], CONTAINER_MAX + BUNDLE_OVERHEAD_MAX, &content, &size);
+    if (r != EXIT_DONE)
+        return r;
+    const char *type = container_show_type(bytes_view(content, size));
+    *out_bare = type != NULL;
+    if (type != NULL) {
+        json_t *shown = json_pack("{s:s, s:I}", "type", type, "size_bytes", (json_int_t)size);
+        r = common_outcome(container_show(shown, type, bytes_view(content, size)), &why);
+        if (r == EXIT_DONE)
+            call->output->object(call->output, shown, NULL);
+        json_decref(shown);
+    }
+    free(content);
+    return r;
+}
+
 static int inspect(struct call *call)
 {
-    return take_apart(call, NULL);
+    bool bare = false;
+    int r = inspect_bare(call, &bare);
+
+    return r != EXIT_DONE || bare ? r : take_apart(call, NULL);
 }
 
 static int push(struct call *call)
@@ -191,6 +222,11 @@ static const struct option_row sign_options[] = {
     { 0 },
 };
 
+static const struct option_row build_options[] = {
+    { "output", 'o', "OUT.rbpf", false, "the container; else FILE.rbpf beside FILE.o" },
+    { 0 },
+};
+
 static const struct option_row verify_options[] = {
     { "key", 0, "PUB.pem", true, "the tenant's public key" },
     { 0 },
@@ -204,6 +240,8 @@ static const struct option_row push_options[] = {
 static const struct option_row list_options[] = { OPTION_LIMIT, { 0 } };
 
 const struct command image_commands[] = {
+    { "image build", "FILE.o", "Makes a container of what clang --target=bpf -O2 -c compiled (offline).", build_options,
+      "clang --target=bpf -mcpu=v2 -O2 -c thermo.c && tinypartctl image build thermo.o", image_build, true },
     { "image sign", "CONTAINER", "Signs a container: makes a SUIT bundle with its name, version and type (offline).",
       sign_options,
       "tinypartctl image sign thermo.rbpf --name thermo --version 1.2 --type bpf --sensor temperature --key acme.pem "
@@ -211,7 +249,8 @@ const struct command image_commands[] = {
       sign, true },
     { "image verify", "BUNDLE.suit", "Checks a bundle's signature and digests (offline).", verify_options,
       "tinypartctl image verify thermo.suit --key acme.pub.pem", verify, true },
-    { "image inspect", "BUNDLE.suit", "Shows what a bundle says, its signature unchecked (offline).", NULL,
+    { "image inspect", "BUNDLE.suit",
+      "Shows what is in a bundle or bare container: sections, helpers, disassembly, verdict (offline).", NULL,
       "tinypartctl image inspect thermo.suit", inspect, true },
     { "image push", "BUNDLE.suit", "Hands a bundle to the daemon, which admits it with a tenant's signature only.",
       push_options, "tinypartctl image push thermo.suit --tenant acme", push, false },

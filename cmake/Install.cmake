@@ -13,6 +13,7 @@ install(FILES packaging/man/tinypartd.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8
 install(FILES packaging/completions/tinypartctl DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES schema/openapi.json DESTINATION ${CMAKE_INSTALL_DATADIR}/tinypart)
 install(DIRECTORY packaging/examples/containers packaging/examples/traces DESTINATION ${examples} USE_SOURCE_PERMISSIONS)
+install(DIRECTORY packaging/include/tinypart DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(PROGRAMS packaging/examples/listener.py DESTINATION ${examples})
 if(TINYPART_UNITS)
   install(FILES packaging/tinypartd.service DESTINATION lib/systemd/system)

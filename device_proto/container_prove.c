@@ -49,7 +49,7 @@ static uint16_t most_alike(const struct container_scratch *scratch, const struct
 
     *out_likeness = 0;
     for (uint16_t i = ways->first; i != NOTHING; i = scratch->next[i]) {
-        unsigned likeness = state_likeness(&scratch->states[i], state);
+        unsigned likeness = container_state_likeness(&scratch->states[i], state);
 
         if (likeness > *out_likeness) {
             best = i;
@@ -63,7 +63,7 @@ static bool is_covered(const struct container_scratch *scratch, const struct con
                        const struct container_state *state)
 {
     for (uint16_t i = ways->first; i != NOTHING; i = scratch->next[i])
-        if (state_covers(&scratch->states[i], state))
+        if (container_state_covers(&scratch->states[i], state))
             return true;
     return false;
 }
@@ -83,7 +83,7 @@ static void ways_add(struct container_scratch *scratch, struct container_ways *w
     if (ways->count >= WAYS_FEW)
         alike = most_alike(scratch, ways, state, &likeness);
     if (likeness >= STATE_ALIKE || ways->count == CONTAINER_PROOF_WAYS) {
-        state_join(&scratch->states[alike], state);
+        container_state_join(&scratch->states[alike], state);
         give_back(scratch, i);
         return;
     }
@@ -157,7 +157,7 @@ static int check_room(const struct prover *prover, struct container_state *state
 
     if (address->kind != VALUE_STACK && address->kind != VALUE_DATA)
         return CONTAINER_UNPROVEN_HELPER;
-    return state_store(state, &prover->regions, address, 0, size, &any);
+    return container_state_store(state, &prover->regions, address, 0, size, &any);
 }
 
 static int check_deadline(const struct prover *prover, const struct container_state *state)
@@ -166,7 +166,7 @@ static int check_deadline(const struct prover *prover, const struct container_st
 
     if (state->registers[0].kind != VALUE_STACK || state->registers[1].kind == VALUE_UNSET)
         return CONTAINER_UNPROVEN_HELPER;
-    return state_load(state, &prover->regions, &state->registers[0], 0, DEADLINE_SIZE, &ignored);
+    return container_state_load(state, &prover->regions, &state->registers[0], 0, DEADLINE_SIZE, &ignored);
 }
 
 static int step_call(const struct prover *prover, struct container_state *state, const struct container_instruction *in)
@@ -265,11 +265,12 @@ static int step(struct prover *prover, uint32_t at, struct container_state *stat
     case CLASS_ALU:
         return step_alu(state, in);
     case CLASS_LOAD:
-        return state_load(state, &prover->regions, &state->registers[in->source], in->offset, size,
-                          &state->registers[in->destination]);
+        return container_state_load(state, &prover->regions, &state->registers[in->source], in->offset, size,
+                                    &state->registers[in->destination]);
     case CLASS_STORE:
         operand = operand_of(state, in, CLASS_STORE);
-        return state_store(state, &prover->regions, &state->registers[in->destination], in->offset, size, &operand);
+        return container_state_store(state, &prover->regions, &state->registers[in->destination], in->offset, size,
+                                     &operand);
     case CLASS_WIDE:
         step_wide(prover, at, state, in);
         return 0;
@@ -368,7 +369,7 @@ static int prove(struct prover *prover, size_t context_size, uint32_t *out_at)
     now.first = take_free(scratch);
     now.count = 1;
     scratch->next[now.first] = NOTHING;
-    state_begin(&scratch->states[now.first], context_size);
+    container_state_begin(&scratch->states[now.first], context_size);
     for (prover->branches = 0;; prover->branches++) {
         int r = walk_layer(prover, &now, out_at);
         if (r != 0)

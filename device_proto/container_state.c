@@ -3,7 +3,7 @@
  * to part of it, or to a place that is not known exactly, leaves any number there. */
 #include "device_proto/container_state.h"
 
-void state_begin(struct container_state *state, size_t context_size)
+void container_state_begin(struct container_state *state, size_t context_size)
 {
     memset(state, 0, sizeof(*state));
     for (unsigned i = 0; i < STATE_SLOTS; i++)
@@ -17,7 +17,7 @@ static const struct container_value *value_at(const struct container_state *stat
     return i < STATE_REGISTERS ? &state->registers[i] : &state->slots[i - STATE_REGISTERS];
 }
 
-void state_join(struct container_state *state, const struct container_state *other)
+void container_state_join(struct container_state *state, const struct container_state *other)
 {
     for (unsigned i = 0; i < STATE_REGISTERS; i++)
         state->registers[i] = value_join(&state->registers[i], &other->registers[i]);
@@ -27,7 +27,7 @@ void state_join(struct container_state *state, const struct container_state *oth
         state->written[i] &= other->written[i];
 }
 
-bool state_covers(const struct container_state *state, const struct container_state *other)
+bool container_state_covers(const struct container_state *state, const struct container_state *other)
 {
     for (unsigned i = 0; i < STATE_REGISTERS + STATE_SLOTS; i++) {
         struct container_value joined = value_join(value_at(state, i), value_at(other, i));
@@ -41,7 +41,7 @@ bool state_covers(const struct container_state *state, const struct container_st
     return true;
 }
 
-unsigned state_likeness(const struct container_state *a, const struct container_state *b)
+unsigned container_state_likeness(const struct container_state *a, const struct container_state *b)
 {
     unsigned same = 0;
 
@@ -115,8 +115,9 @@ static int load_stack(const struct container_state *state, struct reach reach, u
     return 0;
 }
 
-int state_load(const struct container_state *state, const struct container_regions *regions,
-               const struct container_value *address, int16_t offset, unsigned size, struct container_value *out)
+int container_state_load(const struct container_state *state, const struct container_regions *regions,
+                         const struct container_value *address, int16_t offset, unsigned size,
+                         struct container_value *out)
 {
     int r = check_range(regions, address, offset, size);
 
@@ -141,9 +142,9 @@ static void store_stack(struct container_state *state, struct reach reach, unsig
         state->slots[reach.first / 8] = *value;
 }
 
-int state_store(struct container_state *state, const struct container_regions *regions,
-                const struct container_value *address, int16_t offset, unsigned size,
-                const struct container_value *value)
+int container_state_store(struct container_state *state, const struct container_regions *regions,
+                          const struct container_value *address, int16_t offset, unsigned size,
+                          const struct container_value *value)
 {
     int r = check_range(regions, address, offset, size);
 

@@ -20,23 +20,24 @@ struct container_regions {
 };
 
 /* The beginning of a run: r10 the frame pointer, r1 the context (a number that nobody knows, where there is none). */
-void state_begin(struct container_state *state, size_t context_size);
+void container_state_begin(struct container_state *state, size_t context_size);
 
 /* Everything that either may be. */
-void state_join(struct container_state *state, const struct container_state *other);
+void container_state_join(struct container_state *state, const struct container_state *other);
 
 /* Whether state covers all that other may be. */
-bool state_covers(const struct container_state *state, const struct container_state *other);
+bool container_state_covers(const struct container_state *state, const struct container_state *other);
 
 /* How much both are the same; STATE_ALIKE and more where all registers are. */
 #define STATE_ALIKE (STATE_REGISTERS * (STATE_SLOTS + 1))
-unsigned state_likeness(const struct container_state *a, const struct container_state *b);
+unsigned container_state_likeness(const struct container_state *a, const struct container_state *b);
 
 /* Memory at address + offset. 0, or a container_reason why it cannot be proven. A load leaves what it gives in *out. */
-int state_load(const struct container_state *state, const struct container_regions *regions,
-               const struct container_value *address, int16_t offset, unsigned size, struct container_value *out);
-int state_store(struct container_state *state, const struct container_regions *regions,
-                const struct container_value *address, int16_t offset, unsigned size,
-                const struct container_value *value);
+int container_state_load(const struct container_state *state, const struct container_regions *regions,
+                         const struct container_value *address, int16_t offset, unsigned size,
+                         struct container_value *out);
+int container_state_store(struct container_state *state, const struct container_regions *regions,
+                          const struct container_value *address, int16_t offset, unsigned size,
+                          const struct container_value *value);
 
 #endif

@@ -26,7 +26,12 @@ static bool is_null(const struct container_value *value)
 
 bool value_equal(const struct container_value *a, const struct container_value *b)
 {
-    return a->kind == b->kind && a->least == b->least && a->most == b->most;
+    return a->kind == b->kind && a->least == b->least && a->most == b->most && a->not_zero == b->not_zero;
+}
+
+bool value_not_zero(const struct container_value *b)
+{
+    return b->kind == VALUE_NUMBER && (b->least > 0 || b->most < 0 || b->not_zero);
 }
 
 struct container_value value_join(const struct container_value *a, const struct container_value *b)
@@ -43,6 +48,7 @@ struct container_value value_join(const struct container_value *a, const struct 
         return value_any();
     joined.least = smaller(a->least, b->least);
     joined.most = larger(a->most, b->most);
+    joined.not_zero = value_not_zero(a) && value_not_zero(b) && joined.least <= 0 && joined.most >= 0;
     return joined;
 }
 
@@ -50,7 +56,7 @@ struct container_value value_join(const struct container_value *a, const struct 
 
 static struct container_value of_kind(enum container_value_kind kind, int64_t least, int64_t most)
 {
-    struct container_value value = { kind, least, most };
+    struct container_value value = { .kind = kind, .least = least, .most = most };
 
     return kind >= VALUE_STACK && (least < -OFFSET_MAX || most > OFFSET_MAX) ? value_any() : value;
 }
@@ -92,11 +98,6 @@ static struct container_value after_mul(const struct container_value *a, const s
         product.most = i == 0 ? corner : larger(product.most, corner);
     }
     return product;
-}
-
-bool value_not_zero(const struct container_value *b)
-{
-    return b->kind == VALUE_NUMBER && (b->least > 0 || b->most < 0);
 }
 
 /* Unsigned. A divisor that may be negative is, unsigned, larger than every number that is not. */
@@ -162,7 +163,7 @@ static struct container_value after_lsh(const struct container_value *a, unsigne
     if (count == 63)
         return value_any();
     factor = INT64_C(1) << count;
-    return after_mul(a, &(struct container_value){ VALUE_NUMBER, factor, factor });
+    return after_mul(a, &(struct container_value){ .kind = VALUE_NUMBER, .least = factor, .most = factor });
 }
 
 static struct container_value after_rsh(const struct container_value *a, unsigned count)
@@ -267,6 +268,8 @@ static bool refine_below_unsigned(struct container_value *a, struct container_va
         return narrow(a, 0, INT64_MAX) && refine_below(a, b, or_equal);
     if (a->most < 0)
         return narrow(b, INT64_MIN, -1) && refine_below(a, b, or_equal);
+    if (!or_equal || a->least > 0)
+        b->not_zero = true;
     return true;
 }
 
@@ -282,6 +285,8 @@ static bool exclude(struct container_value *value, int64_t number)
         return false;
     value->least += value->least == number;
     value->most -= value->most == number;
+    if (number == 0 && value->kind == VALUE_NUMBER)
+        value->not_zero = value->least < 0 && value->most > 0;
     return true;
 }
 

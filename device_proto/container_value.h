@@ -21,11 +21,12 @@ enum container_value_kind {
 struct container_value {
     enum container_value_kind kind;
     int64_t least, most; /* least <= most */
+    bool not_zero;       /* although 0 may lie between them */
 };
 
 static inline struct container_value value_between(int64_t least, int64_t most)
 {
-    return (struct container_value){ VALUE_NUMBER, least, most };
+    return (struct container_value){ .kind = VALUE_NUMBER, .least = least, .most = most };
 }
 
 static inline struct container_value value_of(int64_t number)

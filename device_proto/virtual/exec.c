@@ -8,9 +8,10 @@
 #include <stdlib.h>
 
 #include "daemon/base/cleanup.h"
+#include "device_proto/container_prove.h"
 #include "device_proto/virtual/sensors.h"
 
-enum { OPCODE_WIDE = 0x18, OPCODE_CALL = 0x85, OPCODE_EXIT = 0x95, CLASS_MASK = 0x07, CLASS_BRANCH = 0x05 };
+enum { OPCODE_CALL = 0x85, CLASS_MASK = 0x07, CLASS_BRANCH = 0x05 };
 
 static int read_saul(void *context, size_t index, struct container_reading *out)
 {
@@ -159,7 +160,7 @@ static enum exec_end exec_verified(struct device *device, size_t slot, char out_
                                        .section_loads = true,
                                        .neg_is_8f = true };
     struct container container;
-    struct container_problem problem;
+    struct container_problem problem = { .at_instruction = false };
     struct container_outcome outcome;
     const char *fault = NULL;
 
@@ -167,11 +168,12 @@ static enum exec_end exec_verified(struct device *device, size_t slot, char out_
         return EXEC_EMPTY;
     for (size_t i = 0; i < CONTAINER_STANDARD_HELPERS; i++)
         helpers[i] = container_standard_helpers[i].number;
-    int r = container_verify(file, &limits, &problem, NULL);
-    if (r == 0)
-        r = container_parse(file, &container);
-    if (r != 0)
-        fault = container_reason_text(r);
+    _cleanup_free_ struct container_scratch *scratch = malloc(sizeof(*scratch));
+    if (scratch == NULL)
+        fault = "no memory";
+    else if (container_judge(file, &limits, 0, scratch, &problem, NULL) == CONTAINER_REFUSED ||
+             container_parse(file, &container) != 0)
+        fault = container_reason_text(problem.reason);
     else if (run(device, &container, &outcome) != 0)
         fault = "the host failed";
     else if (outcome.fault != CONTAINER_RAN)

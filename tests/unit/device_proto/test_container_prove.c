@@ -215,7 +215,14 @@ static void divisors_are_not_zero(void **state)
     (void)state;
     ASM_MOV(&text, 0, 100);
     asm_raw(&text, 0x79, 3, 1, 0, 0);
-    ASM_JEQ(&text, 3, 0, 1); /* the interval's middle is not cut out */
+    ASM_JEQ(&text, 3, 0, 1);
+    ASM_ALU_REG(&text, 0x30, 0, 3);
+    ASM_EXIT(&text);
+    assert_int_equal(judge(&text), CONTAINER_PROVEN);
+    text.size = 0;
+    ASM_MOV(&text, 0, 100);
+    asm_raw(&text, 0x79, 3, 1, 0, 0);
+    ASM_JEQ(&text, 3, 1, 1); /* not 1, but still 0 */
     ASM_ALU_REG(&text, 0x30, 0, 3);
     ASM_EXIT(&text);
     expect_unproven(&text, CONTAINER_UNPROVEN_DIVISOR, 3);
