@@ -1,7 +1,9 @@
 /* noise_gauss.c - exact discrete Gaussian noise (Canonne, Kamath, Steinke 2020, algorithm 3): a discrete Laplace
  * proposal y of scale t = floor(sigma) + 1, accepted with exp(-(|y| - sigma^2/t)^2 / (2 sigma^2)).
  * With sigma^2 = n/d and b = d t^2 that exponent is (|y| d t - n)^2 / (2 n b). b <= 2^53 and n < b, so the denominator
- * stays below 2^107; |y| < 2^10 t (PEEL_MAX), so the root of the numerator stays below 2^63. */
+ * stays below 2^107; |y| < 2^10 t (PEEL_MAX), so the root of the numerator stays below 2^63.
+ * Compilers for 32-bit devices lack 128-bit integers, and leave all of this out. */
+#ifdef __SIZEOF_INT128__
 #include "device_proto/noise_wide.h"
 
 struct gauss {
@@ -118,3 +120,5 @@ int noise_gauss_many(const struct proto_random *random, uint64_t var_num, uint64
 {
     return draw_many(random, DRAW_CHUNK_MAX, var_num, var_den, out, count);
 }
+
+#endif

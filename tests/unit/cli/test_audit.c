@@ -15,7 +15,7 @@
 #include "cli/statistics.h"
 #include "run.h"
 
-enum { SAMPLES = 200000 };
+enum { SAMPLES = 60000 };
 
 static uint64_t seed;
 
