@@ -149,8 +149,9 @@ def read_message(connection, buffered, request):
 class World:
     """A daemon with its people, and the devices that a test starts."""
 
-    def __init__(self, settings=(), keep_plain=True, listen=None, inside=(), key=None):
-        """listen: where devices reach the daemon; inside: words before its command line; key: the maintainer's, else a new one."""
+    def __init__(self, settings=(), keep_plain=True, listen=None, inside=(), key=None, key_type=("ed25519",)):
+        """listen: where devices reach the daemon; inside: words before its command line; key: the maintainer's, else a new one of
+        key_type (and what keygen is to know more)."""
         self.number = next(_worlds)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tinypart-e2e-"))
         self.net = f"127.{20 + os.getpid() % 230}.{self.number + os.getpid() // 230 % 20 * 10}"
@@ -162,13 +163,13 @@ class World:
             self.settings.append("lab.telemetry_plain=yes")
         self.processes, self.daemon, self.proxy = [], None, None
         self.key = self.folder / "maintainer.pem"
+        self.public = self.folder / "maintainer.pub.pem"
         if key is None:
-            self.offline("keygen", "--type", "ed25519", "-o", str(self.key))
+            self.offline("keygen", "--type", *key_type, "-o", str(self.key))
         else:
             shutil.copy(key, self.key)
             self.key.chmod(0o600)
-        self.public = self.folder / "maintainer.pub.pem"
-        subprocess.run(["openssl", "pkey", "-in", self.key, "-pubout", "-out", self.public], check=True)
+            subprocess.run(["openssl", "pkey", "-in", self.key, "-pubout", "-out", self.public], check=True)
 
     # the daemon
 

@@ -1,0 +1,69 @@
+"""A maintainer's key that quantum computers do not break: manifests that devices verify, and one-time keys that are used once."""
+import json
+import unittest
+
+from harness import Refused, World
+
+
+class TestHashBasedKey(unittest.TestCase):
+    """Devices of profile tinypart verify HSS-LMS; RIOT's do not, and are refused when the order is given."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.world = w = World(key_type=("hss-lms", "--height", "10", "--width", "8")).start()
+        cls.acme = w.tenant("acme")
+        w.image("acme", cls.acme, "thermo", version="1.0")
+        cls.nodes = w.owned("node", 2)
+        w.ctl("grant", "create", "--tenant", "acme", "--selector", "", "--slots", "*", "--helpers", "*", "--sensors", "*")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.world.close()
+
+    def key(self):
+        return json.loads(self.world.offline("-o", "json", "key", "show", str(self.world.key)))
+
+    def order(self, slot, selector="site=lyon"):
+        w = self.world
+        w.ctl("rollout", "create", "--tenant", "acme", "--image", "thermo:1.0", "--selector", selector, "--slot", str(slot))
+        number = max(rollout["id"] for rollout in w.items("rollout", "list"))
+        return {name: step["state"] for name, step in w.rollout_ends(number).items()}
+
+    def test_01_devices_install_what_such_a_manifest_orders(self):
+        self.assertEqual(self.order(0), {name: "installed" for name in self.nodes})
+        self.assertEqual(self.key()["standing"], "can sign")
+
+    def test_02_a_killed_daemon_goes_on_with_keys_that_it_never_reserved(self):
+        before = self.key()
+        self.world.kill()
+        self.world.start()
+        self.assertEqual(self.key()["next_one_time_key"], before["next_one_time_key"])
+        self.assertEqual(self.order(1), {name: "installed" for name in self.nodes})
+        self.assertGreaterEqual(self.key()["next_one_time_key"], before["next_one_time_key"] + 2)
+
+    def test_03_a_device_that_cannot_verify_it_is_refused_at_order_time(self):
+        w = self.world
+        w.ctl("device", "create", "tp", "--profile", "riot-tinypart", "--class", "native", "--address", w.address(90), "--labels", "site=home")
+        with self.assertRaises(Refused) as refused:
+            self.order(0, "site=home")
+        self.assertIn("riot-tinypart devices take ed25519 signatures, and the daemon's manifest key makes hss-lms ones", refused.exception.err)
+
+    def test_04_a_policy_too_large_for_one_block_is_refused_in_words(self):
+        w = self.world
+        with self.assertRaises(Refused) as refused:
+            w.ctl("policy", "set", "load", "--lower", "0", "--upper", "40", "--interval", "1s")
+        self.assertIn("devices fetch one in a single block of 1024", refused.exception.err)
+
+    def test_05_a_used_up_key_refuses_orders_in_words(self):
+        w = self.world
+        w.offline("key", "skip", str(w.key), "--to", "1024")
+        w.kill()  # with what it had reserved
+        w.start()
+        self.assertIn("the manifest key cannot sign: all 1024 one-time keys", w.logged())
+        with self.assertRaises(Refused) as refused:
+            self.order(3)
+        self.assertIn("can make no more signatures", refused.exception.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
