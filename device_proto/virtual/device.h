@@ -93,6 +93,7 @@ struct fleet {
     struct proto_random random; /* noise and keys: a CSPRNG, whatever the seed */
     struct public_key trust[DEVICE_TRUST_MAX];
     size_t trust_count;
+    struct proto_agreement agreement; /* profile tinypart: opens encrypted payloads; agree NULL: none can be opened */
     uint8_t vendor_id[SUIT_ID_SIZE];
     uint8_t class_id[SUIT_ID_SIZE];
     char board[64];

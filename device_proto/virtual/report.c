@@ -15,6 +15,18 @@ void report_drop(struct device *device)
     device->report = (struct report){ 0 };
 }
 
+struct suit_record report_record(const struct suit_where *where)
+{
+    struct suit_record record = { .section = (int64_t)where->section,
+                                  .offset = where->offset,
+                                  .component = where->component,
+                                  .path_length = where->path_length };
+
+    for (size_t i = 0; i < where->path_length; i++)
+        record.path[i] = where->path[i];
+    return record;
+}
+
 static void fill(const struct report_order *order, struct suit_report *report)
 {
     const struct suit_manifest *manifest = order->manifest;
@@ -23,13 +35,13 @@ static void fill(const struct report_order *order, struct suit_report *report)
     *report = (struct suit_report){ .reference_uri = own_reference ? manifest->reference_uri : order->reference,
                                     .success = order->result == 0 };
     memcpy(report->manifest_digest, manifest->manifest_digest, DIGEST_SIZE);
+    for (; report->entry_count < order->record_count; report->entry_count++)
+        report->entries[report->entry_count].record = order->records[report->entry_count];
     if (report->success)
         return;
     report->code = order->result > 0 ? suit_refusal_riot_code(order->result) : order->result;
     report->reason = order->result > 0 ? suit_reason_of(order->result, order->where) : SUIT_REASON_OPERATION_FAILED;
-    report->record = (struct suit_record){ .section = (int64_t)order->where->section,
-                                           .offset = order->where->offset,
-                                           .component = order->where->component };
+    report->record = report_record(order->where);
 }
 
 void report_make(struct device *device, const struct report_order *order)

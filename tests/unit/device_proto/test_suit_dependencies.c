@@ -66,7 +66,7 @@ static struct bytes owner_manifest(const struct owner *owner, uint8_t *out, size
     /* install */
     cbor_write_uint(&writer, 20);
     begin = cbor_wrap_begin(&writer);
-    cbor_write_array(&writer, 2u * (2 + owner->before_count + owner->after_count));
+    cbor_write_array(&writer, (uint64_t)2 * (2 + owner->before_count + owner->after_count));
     if (owner->before != NULL)
         cbor_write_raw(&writer, fixture_hex(owner->before, sequence, sizeof(sequence)));
     cbor_write_raw(&writer, fixture_hex("0c 01 0b 03", sequence, sizeof(sequence)));
