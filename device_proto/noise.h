@@ -73,6 +73,11 @@ int64_t noise_clamp(int64_t value, int64_t lower, int64_t upper);
 /* mantissa x 10^exponent x steps, rounded to nearest (half away from zero) and clamped to lower .. upper; it cannot
  * overflow, whatever the reading. steps >= 1. */
 int64_t noise_to_steps(int64_t mantissa, int32_t exponent, uint32_t steps, int64_t lower, int64_t upper);
+/* Whether noise that ends at -most .. most (what lies beyond is piled up there) may be used where answers are clamped
+ * to lower - margin .. upper + margin: only if most >= upper - lower + margin, so that every input reaches both ends of
+ * the answers. With one less some answers are possible for some inputs only, and no epsilon holds. The bounds have
+ * passed noise_bounds_check. 0 or NOISE_BAD_PARAMETER. */
+int noise_finite_check(int64_t lower, int64_t upper, uint64_t margin, uint64_t most);
 /* How much one person's value moves the sum: upper - lower where neighbours replace it, else max(|lower|, |upper|),
  * divided by divisor (>= 1) and rounded up. The bounds have passed noise_bounds_check. */
 uint64_t noise_sensitivity(int64_t lower, int64_t upper, bool replace, uint64_t divisor);

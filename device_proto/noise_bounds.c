@@ -67,6 +67,13 @@ int64_t noise_to_steps(int64_t mantissa, int32_t exponent, uint32_t steps, int64
     return noise_clamp(mantissa < 0 ? -(int64_t)size : (int64_t)size, lower, upper);
 }
 
+int noise_finite_check(int64_t lower, int64_t upper, uint64_t margin, uint64_t most)
+{
+    uint64_t span = (uint64_t)upper - (uint64_t)lower; /* < 2^63 */
+
+    return margin <= UINT64_MAX - span && most >= span + margin ? 0 : NOISE_BAD_PARAMETER;
+}
+
 uint64_t noise_sensitivity(int64_t lower, int64_t upper, bool replace, uint64_t divisor)
 {
     uint64_t whole = replace ? (uint64_t)upper - (uint64_t)lower : larger(size_of(lower), size_of(upper));

@@ -359,6 +359,41 @@ static void geometric_thresholds_are_correctly_rounded(void **state)
     assert_int_equal(noise_geometric_delta(&geometric, 60000000, &delta), NOISE_OVERFLOW);
 }
 
+/* The largest ratio of P(answer) between two inputs of 0..span, noise of scale 1 piled up at -most .. most and answers
+ * clamped to -margin .. span + margin. */
+static double largest_ratio(int64_t span, int64_t margin, int64_t most)
+{
+    double ratio = 1;
+
+    for (int64_t answer = -margin; answer <= span + margin; answer++)
+        for (int64_t a = 0; a <= span; a++)
+            for (int64_t b = 0; b <= span; b++) {
+                double p[2] = { 0 };
+                for (int64_t x = -most - 60; x <= most + 60; x++) {
+                    int64_t noise = noise_clamp(x, -most, most);
+                    p[0] += noise_clamp(a + noise, -margin, span + margin) == answer ? law_laplace(1, x) : 0;
+                    p[1] += noise_clamp(b + noise, -margin, span + margin) == answer ? law_laplace(1, x) : 0;
+                }
+                if (p[0] > 0 && p[0] / p[1] > ratio)
+                    ratio = p[0] / p[1];
+            }
+    return ratio;
+}
+
+static void noise_that_ends_is_exact_or_worth_nothing(void **state)
+{
+    (void)state;
+    for (int64_t span = 1; span < 4; span++)
+        for (int64_t margin = 0; margin < 4; margin++) {
+            assert_int_equal(noise_finite_check(5, 5 + span, (uint64_t)margin, (uint64_t)(span + margin)), 0);
+            assert_true(largest_ratio(span, margin, span + margin) <= exp((double)span) * (1 + 1e-9));
+            assert_int_equal(noise_finite_check(5, 5 + span, (uint64_t)margin, (uint64_t)(span + margin) - 1),
+                             NOISE_BAD_PARAMETER);
+            assert_true(isinf(largest_ratio(span, margin, span + margin - 1)));
+        }
+    assert_int_equal(noise_finite_check(0, 1, UINT64_MAX, UINT64_MAX), NOISE_BAD_PARAMETER);
+}
+
 static void scaling_clamps_and_rounds_without_overflow(void **state)
 {
     (void)state;
@@ -422,6 +457,7 @@ int main(void)
         cmocka_unit_test(refuses_variances_that_128_bits_may_not_hold),
         cmocka_unit_test(many_at_once_end_in_zeros_on_a_fault),
         cmocka_unit_test(geometric_thresholds_are_correctly_rounded),
+        cmocka_unit_test(noise_that_ends_is_exact_or_worth_nothing),
         cmocka_unit_test(scaling_clamps_and_rounds_without_overflow),
         cmocka_unit_test(bounds_that_may_overflow_are_refused),
         cmocka_unit_test(the_same_bytes_give_the_same_noise),

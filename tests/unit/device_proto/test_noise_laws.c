@@ -119,6 +119,33 @@ static void check_all(const struct law *law, uint64_t seed, uint64_t draws)
     print_message("%u parameter sets, %llu draws each\n", sets, (unsigned long long)draws);
 }
 
+static double variance_of(double (*law)(double parameter, int64_t x), double parameter)
+{
+    double sum = 0;
+
+    for (int64_t x = 60; x >= 1; x--)
+        sum += 2 * (double)(x * x) * law(parameter, x);
+    return sum;
+}
+
+static void the_laws_are_the_golden_ones(void **state)
+{
+    (void)state;
+    assert_true(fabs(law_laplace(.5, 0) - .761594155955764888) < 1e-15);
+    assert_true(fabs(law_laplace(1, 0) - .462117157260009759) < 1e-15);
+    assert_true(fabs(law_laplace(10 / 3., 0) - .148885033623317974) < 1e-15);
+    assert_true(fabs(law_laplace(10, 0) - .0499583749578799) < 1e-15);
+    assert_true(fabs(law_laplace(1, 1) - .170003401568547920) < 1e-15);
+    assert_true(fabs(variance_of(law_laplace, 1) - 1.84134718841558) < 1e-13);
+    assert_true(fabs(law_gauss(.25, 0) - .7865707070419479) < 1e-15);
+    assert_true(fabs(law_gauss(1, 0) - .398942278266861706) < 1e-15);
+    assert_true(fabs(law_gauss(1, 1) - .24197072322446061) < 1e-15);
+    assert_true(fabs(law_gauss(4, 0) - .199471140200716339) < 1e-15);
+    assert_true(fabs(law_gauss(10, 0) - .126156626101008002) < 1e-15);
+    assert_true(fabs(variance_of(law_gauss, .25) - .215012675088138) < 1e-14);
+    assert_true(fabs(variance_of(law_gauss, 1) - .999999788767728) < 1e-14);
+}
+
 static void laplace_noise_follows_its_law(void **state)
 {
     (void)state;
@@ -140,6 +167,7 @@ static void geometric_noise_follows_the_law_of_laplace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_laws_are_the_golden_ones),
         cmocka_unit_test(laplace_noise_follows_its_law),
         cmocka_unit_test(gaussian_noise_follows_its_law),
         cmocka_unit_test(geometric_noise_follows_the_law_of_laplace),
