@@ -82,7 +82,7 @@ static void ways_add(struct container_scratch *scratch, struct container_ways *w
     }
     if (ways->count >= WAYS_FEW)
         alike = most_alike(scratch, ways, state, &likeness);
-    if (likeness >= STATE_ALIKE || ways->count == CONTAINER_PROOF_WAYS) {
+    if (likeness == STATE_REGISTERS || ways->count == CONTAINER_PROOF_WAYS) {
         container_state_join(&scratch->states[alike], state);
         give_back(scratch, i);
         return;

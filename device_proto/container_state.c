@@ -12,11 +12,6 @@ void container_state_begin(struct container_state *state, size_t context_size)
     state->registers[STATE_REGISTERS - 1] = (struct container_value){ .kind = VALUE_STACK };
 }
 
-static const struct container_value *value_at(const struct container_state *state, unsigned i)
-{
-    return i < STATE_REGISTERS ? &state->registers[i] : &state->slots[i - STATE_REGISTERS];
-}
-
 void container_state_join(struct container_state *state, const struct container_state *other)
 {
     for (unsigned i = 0; i < STATE_REGISTERS; i++)
@@ -27,16 +22,26 @@ void container_state_join(struct container_state *state, const struct container_
         state->written[i] &= other->written[i];
 }
 
+static bool covers(const struct container_value *value, const struct container_value *other)
+{
+    struct container_value joined;
+
+    if (value_equal(value, other))
+        return true;
+    joined = value_join(value, other);
+    return value_equal(&joined, value);
+}
+
 bool container_state_covers(const struct container_state *state, const struct container_state *other)
 {
-    for (unsigned i = 0; i < STATE_REGISTERS + STATE_SLOTS; i++) {
-        struct container_value joined = value_join(value_at(state, i), value_at(other, i));
-
-        if (!value_equal(&joined, value_at(state, i)))
+    for (unsigned i = 0; i < STATE_REGISTERS; i++)
+        if (!covers(&state->registers[i], &other->registers[i]))
             return false;
-    }
     for (unsigned i = 0; i < sizeof(state->written); i++)
         if ((state->written[i] & ~other->written[i]) != 0)
+            return false;
+    for (unsigned i = 0; i < STATE_SLOTS; i++)
+        if (!covers(&state->slots[i], &other->slots[i]))
             return false;
     return true;
 }
@@ -45,9 +50,8 @@ unsigned container_state_likeness(const struct container_state *a, const struct 
 {
     unsigned same = 0;
 
-    for (unsigned i = 0; i < STATE_REGISTERS + STATE_SLOTS; i++)
-        if (value_equal(value_at(a, i), value_at(b, i)))
-            same += i < STATE_REGISTERS ? STATE_SLOTS + 1 : 1; /* one register outweighs all slots */
+    for (unsigned i = 0; i < STATE_REGISTERS; i++)
+        same += value_equal(&a->registers[i], &b->registers[i]);
     return same;
 }
 

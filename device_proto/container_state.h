@@ -28,8 +28,7 @@ void container_state_join(struct container_state *state, const struct container_
 /* Whether state covers all that other may be. */
 bool container_state_covers(const struct container_state *state, const struct container_state *other);
 
-/* How much both are the same; STATE_ALIKE and more where all registers are. */
-#define STATE_ALIKE (STATE_REGISTERS * (STATE_SLOTS + 1))
+/* How many registers are the same in both. What steers a program lies there, not on the stack. */
 unsigned container_state_likeness(const struct container_state *a, const struct container_state *b);
 
 /* Memory at address + offset. 0, or a container_reason why it cannot be proven. A load leaves what it gives in *out. */

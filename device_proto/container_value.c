@@ -24,11 +24,6 @@ static bool is_null(const struct container_value *value)
     return is_exact(value) && value->least == 0;
 }
 
-bool value_equal(const struct container_value *a, const struct container_value *b)
-{
-    return a->kind == b->kind && a->least == b->least && a->most == b->most && a->not_zero == b->not_zero;
-}
-
 bool value_not_zero(const struct container_value *b)
 {
     return b->kind == VALUE_NUMBER && (b->least > 0 || b->most < 0 || b->not_zero);

@@ -44,7 +44,10 @@ static inline bool value_is_pointer(const struct container_value *value)
     return value->kind >= VALUE_STACK;
 }
 
-bool value_equal(const struct container_value *a, const struct container_value *b);
+static inline bool value_equal(const struct container_value *a, const struct container_value *b)
+{
+    return a->kind == b->kind && a->least == b->least && a->most == b->most && a->not_zero == b->not_zero;
+}
 
 /* Everything that either may be. */
 struct container_value value_join(const struct container_value *a, const struct container_value *b);

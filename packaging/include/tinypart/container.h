@@ -58,9 +58,9 @@ TINYPART_INLINE void ztimer_periodic_wakeup(unsigned *deadline, unsigned long pe
     __asm__ volatile("call 0x61" : "+r"(r0), "+r"(r1) : : "r2", "r3", "r4", "r5", "memory");
 }
 
-/* value, or bound - 1 where it is not below bound (> 0), in a form that the verifier can follow: it knows what a value was
- * compared with, but not what was computed from it before, and that is how clang likes to order things. Use it for every
- * index and divisor. */
+/* value, or bound - 1 where it is not below bound (> 0), in a form that the verifier can follow: it knows what a value
+ * was compared with, but not what was computed from it before, and that is how clang likes to order things. Use it for
+ * every index and divisor. */
 TINYPART_INLINE unsigned long tinypart_below(unsigned long value, unsigned long bound)
 {
     __asm__ volatile("" : "+r"(value));

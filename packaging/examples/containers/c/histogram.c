@@ -1,5 +1,5 @@
-/* Which of eight bins of 100 holds most of sixteen readings of the first analog sensor: bin 3 answers 3.00; the lowest of
- * equals. Values below 0 and from 800 on count in the outer bins. -0.01 without a sensor. */
+/* Which of eight bins of 100 holds most of sixteen readings of the first analog sensor: bin 3 answers 3.00; the lowest
+ * of equals. Values below 0 and from 800 on count in the outer bins. -0.01 without a sensor. */
 #include <tinypart/container.h>
 
 #define READINGS 16

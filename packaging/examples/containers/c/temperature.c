@@ -1,5 +1,5 @@
-/* The first temperature sensor, in hundredths of a degree; 27.18 where there is none, so that a bare board can show that
- * the container ran. */
+/* The first temperature sensor, in hundredths of a degree; 27.18 where there is none, so that a bare board can show
+ * that the container ran. */
 #include <tinypart/container.h>
 
 int temperature(void *context)
