@@ -21,8 +21,6 @@
 #include "daemon/core/transaction.h"
 #include "device_proto/policy_doc.h"
 
-enum { POLICY_FETCHED_MAX = 1024 };
-
 #define SCALE_DEFAULT         100
 #define EPSILON_DEFAULT       "0.1"
 #define CONTRIBUTIONS_DEFAULT 24
@@ -207,10 +205,6 @@ static int document_make(const struct core *core, struct policy *policy, struct 
     if (r > 0)
         return refuse(why, REFUSED_INVALID, "policy", NULL, "no policy for devices can be made of this: %s",
                       policy_refusal_text(r));
-    if (r == 0 && policy->document_size > POLICY_FETCHED_MAX)
-        return refuse(why, REFUSED_TOO_LARGE, "maintainer", "sign policies with a key of smaller signatures",
-                      "the signed policy has %zu bytes, and devices fetch one in a single block of %d",
-                      policy->document_size, POLICY_FETCHED_MAX);
     return r;
 }
 

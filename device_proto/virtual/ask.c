@@ -56,6 +56,8 @@ int ask_begin(struct device *device, const struct ask_order *order, exchange_don
         coap_message_add_uint(&writer, COAP_MSG_OPT_CONTENT_FORMAT, (uint32_t)order->format);
     for (size_t i = 0; i < sizeof(order->queries) / sizeof(order->queries[0]) && order->queries[i] != NULL; i++)
         coap_message_add_option(&writer, COAP_MSG_OPT_URI_QUERY, bytes_of_text(order->queries[i]));
+    if (order->block != NULL)
+        coap_message_add_block(&writer, COAP_MSG_OPT_BLOCK2, order->block);
     coap_message_add_payload(&writer, order->payload);
     if (coap_message_finish(&writer, &size) != 0)
         return -EMSGSIZE;

@@ -15,6 +15,7 @@ struct ask_order {
     const char *queries[4]; /* "ep=dev-1"; NULL ends */
     int format;             /* -1: none */
     struct bytes payload;
+    const struct coap_message_block *block; /* Block2 that is asked for; NULL: the server chooses */
 };
 
 /* Starts what is due, unless something is under way. */

@@ -115,6 +115,7 @@ void device_deinit(struct device *device)
 {
     forget(device);
     crypto_key_free(device->key);
+    free(device->policy_draft);
     device->key = NULL;
 }
 

@@ -149,6 +149,8 @@ struct device {
     struct exchange ask; /* one request to the daemon at a time, from the server's socket */
     enum asking asking;
     size_t asking_sensor;
+    uint8_t *policy_draft; /* blocks of a policy so far; NULL: none */
+    size_t policy_draft_size;
     struct registration registration;
     struct report report;
     struct telemetry *telemetry; /* one a sensor */

@@ -15,7 +15,7 @@
 #include "device_proto/virtual/sensors.h"
 #include "device_proto/virtual/telemetry.h"
 
-enum { PATH_MAX_HERE = 1024, STATE_SIZE_MAX = 8192, REPORT_FILE_MAX = 4096 };
+enum { PATH_MAX_HERE = 1024, STATE_SIZE_MAX = 8192 + DEVICE_SENSORS_MAX * POLICY_DOC_MAX, REPORT_FILE_MAX = 4096 };
 enum state_member { STATE_SEQUENCE = 1, STATE_NUMBERS = 2, STATE_SLOTS = 3, STATE_SENSORS = 4 };
 
 static bool is_kept(const struct device *device)

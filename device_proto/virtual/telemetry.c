@@ -3,7 +3,9 @@
  * nothing is sent. A reading that was given counts, whether or not it arrived. */
 #include "device_proto/virtual/telemetry.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "device_proto/noise.h"
 #include "device_proto/senml.h"
@@ -88,6 +90,38 @@ int64_t policy_due(const struct device *device)
     return device->fleet->has_directory ? due_ms : INT64_MAX;
 }
 
+static void ask_for_policy(struct device *device, const struct coap_message_block *block);
+
+/* A policy with a large signature comes in blocks. 0: *out is the whole; 1: the next block is asked for; a fault. */
+static int gather(struct device *device, const struct coap_message *message, struct bytes *out)
+{
+    struct coap_message_block block = { 0 };
+    struct bytes value;
+
+    *out = message->payload;
+    if (!coap_message_find_option(message, COAP_MSG_OPT_BLOCK2, &value))
+        return 0;
+    if (coap_message_block_decode(value, &block) != 0)
+        return -EPROTO;
+    if (block.number == 0)
+        device->policy_draft_size = 0;
+    if (device->policy_draft == NULL)
+        device->policy_draft = malloc(POLICY_DOC_MAX);
+    if (device->policy_draft == NULL)
+        return -ENOMEM;
+    size_t offset = (size_t)block.number * coap_message_block_size(block.size_exponent);
+    if (offset != device->policy_draft_size || message->payload.size > POLICY_DOC_MAX - offset)
+        return -EPROTO;
+    memcpy(device->policy_draft + offset, message->payload.data, message->payload.size);
+    device->policy_draft_size += message->payload.size;
+    *out = bytes_view(device->policy_draft, device->policy_draft_size);
+    if (!block.more)
+        return 0;
+    const struct coap_message_block next = { .number = block.number + 1, .size_exponent = block.size_exponent };
+    ask_for_policy(device, &next);
+    return 1;
+}
+
 static void on_policy(struct device *device, struct exchange *exchange, enum exchange_end end,
                       const struct coap_message *message)
 {
@@ -101,7 +135,11 @@ static void on_policy(struct device *device, struct exchange *exchange, enum exc
         device_event(device, EVENT_NO_POLICY, "%s: %s", name,
                      end == EXCHANGE_ANSWERED ? "the daemon has none" : "no answer");
     } else {
-        int r = policy_take(device, device->asking_sensor, message->payload);
+        struct bytes document;
+        int r = gather(device, message, &document);
+        if (r == 1)
+            return;
+        r = r == 0 ? policy_take(device, device->asking_sensor, document) : POLICY_STRUCTURE;
         if (r != 0)
             device_event(device, EVENT_POLICY_REFUSED, "%s: %s", name, policy_refusal_text(r));
         else if (telemetry->policy.version != before)
@@ -109,6 +147,8 @@ static void on_policy(struct device *device, struct exchange *exchange, enum exc
         if (r == 0 && telemetry->policy.version != before)
             state_save(device);
     }
+    free(device->policy_draft);
+    device->policy_draft = NULL;
     bool has = telemetry->document_size > 0;
     telemetry->policy_due_ms = device->now_ms + (has ? device->fleet->policy_every_ms : NO_POLICY_RETRY_MS) +
                                dice_below(&device->dice, NO_POLICY_RETRY_MS / 4);
@@ -116,16 +156,24 @@ static void on_policy(struct device *device, struct exchange *exchange, enum exc
 
 void policy_ask(struct device *device)
 {
-    char path[96];
     int64_t due_ms;
-    size_t sensor = first_due(device, true, &due_ms);
-    const struct ask_order order = {
-        .what = ASKING_POLICY, .code = COAP_MSG_GET, .to = &device->fleet->directory, .path = path, .format = -1
-    };
 
-    snprintf(path, sizeof(path), "p/%s", device->fleet->sensors[sensor].name);
-    device->asking_sensor = sensor;
-    device->telemetry[sensor].policy_due_ms = device->now_ms + NO_POLICY_RETRY_MS;
+    device->asking_sensor = first_due(device, true, &due_ms);
+    ask_for_policy(device, NULL);
+}
+
+static void ask_for_policy(struct device *device, const struct coap_message_block *block)
+{
+    char path[96];
+    const struct ask_order order = { .what = ASKING_POLICY,
+                                     .code = COAP_MSG_GET,
+                                     .to = &device->fleet->directory,
+                                     .path = path,
+                                     .format = -1,
+                                     .block = block };
+
+    snprintf(path, sizeof(path), "p/%s", device->fleet->sensors[device->asking_sensor].name);
+    device->telemetry[device->asking_sensor].policy_due_ms = device->now_ms + NO_POLICY_RETRY_MS;
     if (ask_begin(device, &order, on_policy) != 0)
         device_event(device, EVENT_FAULT, "the request for %s could not be made", path);
 }
