@@ -2,6 +2,7 @@
 #include "device_proto/token.h"
 
 #include "device_proto/cose_private.h"
+#include "device_proto/suit.h"
 
 #define TAG_CWT         61u
 #define MASK_SIZE       4u
@@ -442,6 +443,33 @@ int token_check(const struct token_claims *claims, struct bytes audience, int64_
     if (claims->expires_s != 0 && now_s >= claims->expires_s)
         return TOKEN_EXPIRED;
     return claims->not_before_s != 0 && now_s < claims->not_before_s ? TOKEN_EARLY : 0;
+}
+
+/* ---- beside a manifest ---- */
+
+int token_attach(uint8_t *envelope, size_t size, size_t capacity, struct bytes token, size_t *out_size)
+{
+    struct cbor_reader reader = cbor_reader_on(bytes_view(envelope, size), CBOR_DEFINITE);
+    struct cbor_writer writer;
+    struct cbor_list pairs;
+    size_t head, added;
+
+    if (cbor_peek_is(&reader, CBOR_TAG))
+        (void)cbor_read_tag(&reader);
+    head = (size_t)(reader.at - envelope);
+    pairs = cbor_read_map(&reader);
+    /* A head of one byte counts one more; a member of that name would be there twice. */
+    if (reader.refusal != 0 || pairs.left + 1 >= 24 || cbor_check(bytes_view(envelope, size), CBOR_DEFINITE) != 0 ||
+        suit_integrated_payload(bytes_view(envelope, size), bytes_of_text(TOKEN_MEMBER)).data != NULL)
+        return TOKEN_STRUCTURE;
+    writer = cbor_writer_on(envelope + size, capacity > size ? capacity - size : 0);
+    cbor_write_text_of(&writer, TOKEN_MEMBER);
+    cbor_write_bytes(&writer, token);
+    if (cbor_writer_finish(&writer, &added) != 0)
+        return TOKEN_NO_ROOM;
+    envelope[head]++;
+    *out_size = size + added;
+    return 0;
 }
 
 /* ---- masks ---- */

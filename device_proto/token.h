@@ -64,6 +64,14 @@ int token_check(const struct token_claims *claims, struct bytes audience, int64_
 
 const char *token_refusal_text(int refusal);
 
+/* ---- beside a manifest ---- */
+
+#define TOKEN_MEMBER "#token" /* of a SUIT_37 envelope: an integrated payload that no command fetches */
+
+/* Adds a token to a SUIT_37 envelope of size bytes, in its own memory of capacity bytes. The envelope's signature does
+ * not cover it: the token has its own, and names the image. 0 and the new size, TOKEN_STRUCTURE, or TOKEN_NO_ROOM. */
+int token_attach(uint8_t *envelope, size_t size, size_t capacity, struct bytes token, size_t *out_size);
+
 /* ---- grants as masks ---- */
 
 /* Bit i stands for numbers[i], the i-th helper call that a kind of device has: its mask of those that are granted. all:

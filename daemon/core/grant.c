@@ -15,6 +15,7 @@
 #include "daemon/core/ports/clock.h"
 #include "daemon/core/texts.h"
 #include "daemon/core/transaction.h"
+#include "device_proto/token.h"
 
 struct grant_set {
     size_t count;
@@ -88,8 +89,8 @@ static int lacks(const struct grant *grant, const struct device *device, const s
     return 0;
 }
 
-int grant_set_covers(const struct grant_set *set, const struct device *device, const struct grant_need *need,
-                     struct why *why)
+int grant_set_find(const struct grant_set *set, const struct device *device, const struct grant_need *need,
+                   const struct grant **out, struct why *why)
 {
     bool picked = false;
 
@@ -100,13 +101,40 @@ int grant_set_covers(const struct grant_set *set, const struct device *device, c
         if (!selector_matches(&set->rows[i].selector, device->labels, device->label_count))
             continue;
         picked = true;
-        if (lacks(&set->rows[i].grant, device, need, why) == 0)
-            return 0;
+        if (lacks(&set->rows[i].grant, device, need, why) != 0)
+            continue;
+        *out = &set->rows[i].grant;
+        return 0;
     }
     if (picked)
         return REFUSED_FORBIDDEN; /* in the words of the last grant that nearly covered it */
     return refuse(why, REFUSED_FORBIDDEN, "grant", "ask the owner for a grant: tinypartctl grant create",
                   "no grant of this tenant covers device %s", device->name);
+}
+
+int grant_set_covers(const struct grant_set *set, const struct device *device, const struct grant_need *need,
+                     struct why *why)
+{
+    const struct grant *grant;
+
+    return grant_set_find(set, device, need, &grant, why);
+}
+
+int grant_claims(const struct grant *grant, const char *profile_helpers, struct token_claims *out)
+{
+    uint32_t all[LIST_NUMBERS_MAX], granted[LIST_NUMBERS_MAX];
+    size_t count, granted_count = 0;
+    bool everything = strcmp(grant->helpers, "*") == 0;
+
+    int r = list_numbers(profile_helpers, all, &count);
+    if (r == 0 && !everything)
+        r = list_numbers(grant->helpers, granted, &granted_count);
+    if (r != 0)
+        return r;
+    out->has_mask = true;
+    out->mask = token_mask_of(all, count, granted, granted_count, everything);
+    out->expires_s = grant->until_ms / 1000;
+    return 0;
 }
 
 int grant_covers(struct core *core, int64_t tenant_id, const struct device *device, int slot, const char *sensor,

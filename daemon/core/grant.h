@@ -48,6 +48,14 @@ struct grant_need {
 };
 int grant_set_covers(const struct grant_set *set, const struct device *device, const struct grant_need *need,
                      struct why *why);
+/* The grant that covers it, by which a device is told what a container may do. */
+int grant_set_find(const struct grant_set *set, const struct device *device, const struct grant_need *need,
+                   const struct grant **out, struct why *why);
+
+/* A grant's resources as claims (mask and expiry; the rest is left alone): bit i of the mask is the i-th helper call of
+ * the profile's list. Pure. 0, or -EINVAL for a list that does not read. */
+struct token_claims;
+int grant_claims(const struct grant *grant, const char *profile_helpers, struct token_claims *out);
 
 /* Does one live grant of this tenant cover this device, with this slot (>= 0), sensor (not NULL) and helper numbers
  * (n)? 0, or REFUSED_FORBIDDEN in words that say what is missing. */

@@ -171,5 +171,6 @@ int manifest_make(struct core *core, const struct step_case *c, const struct ima
     order.uri = bytes_view(image_url, (size_t)size);
     if (order.dialect == SUIT_37)
         order.reference_uri = bytes_view(out->trigger, strlen((const char *)out->trigger));
-    return sign(core, c, &order, out, why);
+    r = sign(core, c, &order, out, why);
+    return r != 0 ? r : manifest_add_token(core, c, image, out, why);
 }

@@ -25,6 +25,11 @@ struct manifest {
 int manifest_make(struct core *core, const struct step_case *c, const struct image *image, const char *base,
                   struct manifest *out, struct why *why);
 
+/* manifest_token.c: adds the access token to the envelope, where the profile reads one. Refused as above, and where no
+ * grant covers the step any more. */
+int manifest_add_token(struct core *core, const struct step_case *c, const struct image *image,
+                       struct manifest *manifest, struct why *why);
+
 /* The payload of the trigger that points to a manifest: its URL, and a NUL where the device wants one. Refused as
  * above. */
 int manifest_trigger(const struct profile *profile, const char *base, const char *manifest_path,

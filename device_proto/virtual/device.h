@@ -98,6 +98,7 @@ struct fleet {
     uint8_t class_id[SUIT_ID_SIZE];
     char board[64];
     bool registers;
+    bool require_token; /* no update without an access token beside the manifest */
     bool has_directory;
     struct endpoint directory;
     uint32_t lifetime_s;

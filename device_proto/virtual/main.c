@@ -164,6 +164,7 @@ static int fill_fleet(struct program *program, struct why *why)
     *fleet = (struct fleet){ .kind = options->kind,
                              .trust_count = options->trust_count,
                              .registers = options->registers || kind_has(options->kind, KIND_TINYPART),
+                             .require_token = options->require_token,
                              .has_directory = options->has_directory,
                              .directory = options->directory,
                              .lifetime_s = options->lifetime_s != 0 ? options->lifetime_s : options->kind->lifetime_s,

@@ -235,6 +235,14 @@ static int take_register(struct options *options, const char *value, struct why 
     return 0;
 }
 
+static int take_require_token(struct options *options, const char *value, struct why *why)
+{
+    (void)value;
+    (void)why;
+    options->require_token = true;
+    return 0;
+}
+
 static int take_once(struct options *options, const char *value, struct why *why)
 {
     (void)value;
@@ -283,6 +291,7 @@ static const struct option_row rows[] = {
     { "interval", "S", "least time between two readings; longer if the policy says so (10s)", take_interval },
     { "policy-every", "S", "how often policies are asked for again (300s)", take_policy_every },
     { "register", NULL, "RIOT profiles register, too", take_register },
+    { "require-token", NULL, "profile tinypart installs nothing without an access token", take_require_token },
     { "lifetime", "S", "of a registration (by profile)", take_lifetime },
     { "spread", "S", "time over which the first requests are spread (by the number of devices)", take_spread },
     { "seed", "N", "of faults, retransmissions and traces; never of noise (1)", take_seed },

@@ -27,6 +27,7 @@ struct options {
     uint64_t seed;
     struct fault_plan faults;
     bool registers;
+    bool require_token;
     bool once;
     bool stats;
     bool json;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/text.h"
+#include "device_proto/virtual/access.h"
 #include "device_proto/virtual/fetch.h"
 #include "device_proto/virtual/report.h"
 #include "device_proto/virtual/staging.h"
@@ -95,6 +96,9 @@ static void conclude(struct device *device, int result)
 {
     struct update *update = device->update;
 
+    if (result == 0 && update->staged != NULL)
+        result = access_check(device, bytes_view(update->envelope, update->envelope_size),
+                              bytes_view(update->staged, update->staged_size), &update->where);
     if (result == 0 && !is_volatile(device))
         result = staging_commit(device, &update->staging, update->manifest.sequence);
     tell_outcome(device, result);

@@ -38,6 +38,7 @@ static void the_shipped_profiles_are_there(void **state)
     assert_string_equal(own.accepts, "ed25519,esp256,hss-lms");
     assert_int_equal(own.manifest_size_max, 4096);
     assert_string_equal(tp.accepts, "ed25519");
+    assert_true(own.tokens && !tp.tokens);
     assert_int_equal(own.slots, 4);
     assert_int_equal(own.outcome, OUTCOME_REPORT);
     assert_true(own.telemetry && own.noises_on_board && own.telemetry_plain && own.may_ping);

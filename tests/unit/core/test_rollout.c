@@ -1,4 +1,6 @@
 /* Deploy orders: what is refused before anything is saved, who holds which slot, pause, resume and abort. */
+#include "device_proto/suit.h"
+#include "device_proto/token.h"
 #include "tests/unit/core/world.h"
 
 #include <errno.h>
@@ -388,6 +390,53 @@ static void aborts_what_waits_and_lets_what_is_under_way_end(void **state)
     assert_int_equal(rollout_resume(&world->core, &scene.alice->caller, rollout.id, &out, NULL), REFUSED_CONFLICT);
 }
 
+/* What the owner's grant says is what the device is told, beside the manifest. */
+static void a_device_that_reads_tokens_gets_one(void **state)
+{
+    static const struct cose_acceptance any = { .needs = { COSE_ANY_SIGNATURE } };
+    struct scene scene = lyon(*state);
+    struct world *world = scene.world;
+    struct cose_trust trust = { &world->maintainer.key, 1, { NULL, 0 } };
+    struct bytes name = bytes_of_text(TOKEN_MEMBER);
+    struct token_claims claims;
+    struct suit_manifest manifest;
+    uint8_t envelope[8192];
+
+    world_device(world, "d1", "tinypart", "site=lyon");
+    world_device(world, "d2", "riot-tinypart", "site=lyon");
+    struct rollout rollout = world_rollout(world, scene.alice, "site=lyon", 0);
+    world_pass(world, 0);
+    struct step step = world_step_of(world, rollout.id, "d1");
+    size_t size = world_fetch_whole(world, step.manifest_path, envelope, sizeof(envelope));
+    assert_int_equal(
+        suit_manifest_verify(bytes_view(envelope, size), SUIT_37, trust.keys, 1, world->core.crypto, &manifest), 0);
+    struct bytes token = suit_integrated_payload(bytes_view(envelope, size), name);
+    assert_int_equal(token_verify(token, TOKEN_STANDARD, &any, &trust, world->core.crypto, &claims), 0);
+    assert_int_equal(token_check(&claims, bytes_of_text("d1"), clock_now_ms(world->core.clock) / 1000), 0);
+    assert_int_equal(token_check(&claims, bytes_of_text("d2"), 0), TOKEN_AUDIENCE);
+    assert_true(claims.has_mask);
+    assert_int_equal(claims.mask, 0x1f); /* all five calls of the profile: the grant says "*" */
+    assert_true(bytes_equal(claims.digest, bytes_view(manifest.digest, DIGEST_SIZE)));
+    step = world_step_of(world, rollout.id, "d2");
+    size = world_fetch_whole(world, step.manifest_path, envelope, sizeof(envelope));
+    assert_null(suit_integrated_payload(bytes_view(envelope, size), name).data);
+}
+
+static void a_grant_says_what_a_token_says(void **state)
+{
+    struct grant grant = { .helpers = "0x31,0x61", .until_ms = 1800000000999 };
+    struct token_claims claims = { .audience = bytes_of_text("d1") };
+
+    (void)state;
+    assert_int_equal(grant_claims(&grant, "0x30,0x31,0x32,0x60,0x61", &claims), 0);
+    assert_true(claims.has_mask && claims.mask == 0x12 && claims.expires_s == 1800000000);
+    assert_true(bytes_equal_text(claims.audience, "d1"));
+    grant.helpers[0] = '\0';
+    assert_int_equal(grant_claims(&grant, "0x30", &claims), 0);
+    assert_int_equal(claims.mask, 0);
+    assert_int_equal(grant_claims(&grant, "x", &claims), -EINVAL);
+}
+
 static void does_not_try_again_after_an_abort(void **state)
 {
     struct scene scene = lyon(*state);
@@ -490,6 +539,8 @@ int main(void)
         IN_WORLD(runs_unproven_code_only_where_a_grant_lets_it),
         IN_WORLD(refuses_images_that_call_more_than_the_grant_gives),
         IN_WORLD(refuses_without_a_manifest_key_or_with_one_of_another_kind),
+        IN_WORLD(a_device_that_reads_tokens_gets_one),
+        cmocka_unit_test(a_grant_says_what_a_token_says),
         IN_WORLD(a_profile_names_the_signatures_that_it_verifies),
         IN_WORLD(refuses_reporting_devices_without_a_report_key),
         IN_WORLD(keeps_a_slot_for_its_holder_while_its_grant_lasts),

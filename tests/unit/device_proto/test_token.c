@@ -7,6 +7,7 @@
 
 #include "device_proto/cbor.h"
 #include "device_proto/metadata.h"
+#include "device_proto/suit.h"
 #include "device_proto/token.h"
 #include "tests/unit/device_proto/fixture.h"
 #include "tests/unit/device_proto/keys.h"
@@ -260,6 +261,25 @@ static void a_grant_becomes_a_mask(void **state)
     assert_false(token_mask_allows(mask, calls, 5, 0x30) || token_mask_allows(mask, calls, 5, 0x99));
 }
 
+static void goes_beside_a_manifest(void **state)
+{
+    uint8_t envelope[64] = { 0xd8, 0x6b, 0xa2, 0x02, 0x41, 0x80, 0x03, 0x41, 0xa0 }, bad[] = { 0x80 };
+    struct bytes name = bytes_of_text(TOKEN_MEMBER), found;
+    size_t size = 9;
+
+    (void)state;
+    assert_int_equal(token_attach(envelope, 9, 15, bytes_of_text("token"), &size), TOKEN_NO_ROOM);
+    assert_int_equal(envelope[2], 0xa2);
+    assert_int_equal(token_attach(envelope, 9, sizeof(envelope), bytes_of_text("token"), &size), 0);
+    assert_int_equal(cbor_check(bytes_view(envelope, size), CBOR_CANONICAL), 0);
+    found = suit_integrated_payload(bytes_view(envelope, size), name);
+    assert_true(bytes_equal_text(found, "token"));
+    assert_int_equal(token_attach(envelope, size, sizeof(envelope), bytes_of_text("again"), &size), TOKEN_STRUCTURE);
+    assert_int_equal(token_attach(bad, 1, 1, bytes_of_text("token"), &size), TOKEN_STRUCTURE);
+    assert_int_equal(token_attach(envelope, size - 1, sizeof(envelope), bytes_of_text("token"), &size),
+                     TOKEN_STRUCTURE);
+}
+
 /* ---- TinyContainer's metadata ---- */
 
 static struct metadata metadata_of(void)
@@ -384,6 +404,7 @@ int main(void)
         cmocka_unit_test(refuses_claims_that_are_none),
         cmocka_unit_test(refuses_claims_beyond_their_bounds),
         cmocka_unit_test(a_grant_becomes_a_mask),
+        cmocka_unit_test(goes_beside_a_manifest),
         cmocka_unit_test(metadata_vouches_for_code_data_and_itself),
         cmocka_unit_test(metadata_keeps_the_bounds_of_shipped_devices),
         cmocka_unit_test(refusals_have_words),

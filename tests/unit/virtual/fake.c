@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/text.h"
+#include "device_proto/token.h"
 #include "device_proto/suit_author.h"
 
 /* Reads a temperature sensor; 27.18 when there is none. */
@@ -272,9 +273,10 @@ static void write_manifest(struct fake *fake, const struct fake_order *order, co
                                .size = order->size != 0 ? order->size : order->image.size,
                                .uri = bytes_of_text("coap://127.0.0.1:7000/i"),
                                .component = { .count = 2 } };
-    uint8_t envelope[SUIT_ORDER_SIZE_MAX];
+    uint8_t envelope[SUIT_ORDER_SIZE_MAX], token[TOKEN_SIZE_MAX];
+    struct bytes no_kid = { NULL, 0 };
     struct proto_signer signer;
-    size_t size;
+    size_t size, token_size;
 
     suit.component.parts[0] = bytes_of_text(kind->component);
     suit.component.parts[1] = bytes_of_text(slot);
@@ -287,6 +289,13 @@ static void write_manifest(struct fake *fake, const struct fake_order *order, co
         suit.digest[0] ^= 1;
     crypto_key_signer(key, &signer);
     assert_int_equal(suit_manifest_write(&suit, &fake->fleet.crypto, &signer, envelope, sizeof(envelope), &size), 0);
+    if (order->token != NULL) {
+        struct token_claims claims = *order->token;
+        if (claims.digest.data == NULL)
+            claims.digest = bytes_view(suit.digest, DIGEST_SIZE);
+        assert_int_equal(token_write(&claims, TOKEN_STANDARD, no_kid, &signer, token, sizeof(token), &token_size), 0);
+        assert_int_equal(token_attach(envelope, size, sizeof(envelope), bytes_view(token, token_size), &size), 0);
+    }
     fake_serve(fake, "m", bytes_view(envelope, size));
 }
 

@@ -108,6 +108,7 @@ struct fake_order {
     bool wrong_digest;
     uint64_t size; /* 0: the image's */
     struct bytes image;
+    const struct token_claims *token; /* beside the manifest; its digest, where none is given, is the image's */
 };
 
 /* Puts a manifest at /m and its image at /i. */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "device_proto/token.h"
 #include "device_proto/senml.h"
 #include "device_proto/suit_report.h"
 #include "device_proto/virtual/telemetry.h"
@@ -270,6 +271,43 @@ static void a_device_that_trusts_another_key_refuses(void **state)
     fake_roll_out(fake, &(struct fake_order){ .sequence = 1, .image = IMAGE(temp_sens) });
     read_report(fake, &report);
     assert_int_equal(report.reason, SUIT_REASON_UNAUTHORISED);
+}
+
+/* ---- tokens ---- */
+
+/* temp_sens makes calls 0x31 and 0x32: bits 1 and 2 of what this device has. */
+static void a_container_is_held_to_its_token(void **state)
+{
+    struct fake *fake = *state;
+    struct token_claims good = { .audience = bytes_of_text("dev-1"), .has_mask = true, .mask = 0x06 };
+    static const uint8_t another[DIGEST_SIZE];
+    struct token_claims bad[] = { good, good, good, good, good };
+    uint64_t sequence = 1;
+
+    fake->fleet.require_token = true;
+    fake_boot(fake, "tinypart", true);
+    fake_roll_out(fake, &(struct fake_order){ .sequence = sequence, .image = IMAGE(temp_sens), .token = &good });
+    assert_int_equal(fake_events(fake, EVENT_INSTALLED), 1);
+    exec(fake, 0);
+    assert_int_equal(fake->reply.code, COAP_MSG_CHANGED);
+    bad[0].mask = 0x02; /* a call is missing */
+    bad[1].audience = bytes_of_text("dev-2");
+    bad[2].expires_s = 1; /* long ago */
+    bad[3].digest = bytes_view(another, sizeof(another));
+    bad[4].has_mask = false;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct suit_report report;
+        fake_roll_out(fake,
+                      &(struct fake_order){ .sequence = ++sequence, .image = IMAGE(temp_sens), .token = &bad[i] });
+        assert_int_equal(fake_events(fake, EVENT_INSTALLED), 1);
+        read_report(fake, &report);
+        assert_int_not_equal(report.reason, SUIT_REASON_OK);
+    }
+    fake_roll_out(fake, &(struct fake_order){ .sequence = ++sequence, .image = IMAGE(temp_sens) }); /* taken out */
+    assert_int_equal(fake_events(fake, EVENT_INSTALLED), 1);
+    fake->fleet.require_token = false;
+    fake_roll_out(fake, &(struct fake_order){ .sequence = ++sequence, .image = IMAGE(temp_sens) });
+    assert_int_equal(fake_events(fake, EVENT_INSTALLED), 2);
 }
 
 /* ---- registration ---- */
@@ -641,6 +679,7 @@ int main(void)
         T(a_reboot_at_the_manifest_leaves_everything_as_it_was),
         T(a_damaged_image_in_the_state_directory_never_runs),
         T(a_device_that_trusts_another_key_refuses),
+        T(a_container_is_held_to_its_token),
         T(registers_renews_and_registers_again_when_forgotten),
         T(without_a_policy_nothing_leaves),
         T(a_policy_by_another_key_is_refused_and_nothing_leaves),
