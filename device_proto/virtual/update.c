@@ -92,13 +92,27 @@ static void next_trigger(struct device *device)
     update_start(device);
 }
 
+/* A token names one image, so it covers whatever is new in a slot, or nothing is installed. */
+static int check_access(struct device *device)
+{
+    struct update *update = device->update;
+    struct bytes envelope = bytes_view(update->envelope, update->envelope_size);
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < device->fleet->kind->slots; i++) {
+        const struct staged *staged = &update->staging.slots[i];
+        if (staged->touched && staged->size > 0)
+            r = access_check(device, envelope, bytes_view(staged->bytes, staged->size), &update->where);
+    }
+    return r;
+}
+
 static void conclude(struct device *device, int result)
 {
     struct update *update = device->update;
 
-    if (result == 0 && update->staged != NULL)
-        result = access_check(device, bytes_view(update->envelope, update->envelope_size),
-                              bytes_view(update->staged, update->staged_size), &update->where);
+    if (result == 0 && !is_volatile(device))
+        result = check_access(device);
     if (result == 0 && !is_volatile(device))
         result = staging_commit(device, &update->staging, update->manifest.sequence);
     tell_outcome(device, result);
