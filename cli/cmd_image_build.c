@@ -41,13 +41,13 @@ static int judge_and_write(struct call *call, const char *file, struct bytes con
     if (r == CONTAINER_REFUSED)
         return common_outcome(refuse(&why, REFUSED_INVALID, call->arguments[0], NULL,
                                      "devices would refuse this container: instruction %u: %s",
-                                     (unsigned)problem.instruction, container_reason_text(problem.reason)),
+                                     (unsigned)problem.instruction, container_reason_text((int)problem.reason)),
                               &why);
     if (r == CONTAINER_PROVEN)
         snprintf(verdict, sizeof(verdict), "proven: at most %u branches a run", (unsigned)facts.branches_proven);
     else
         snprintf(verdict, sizeof(verdict), "unproven: instruction %u: %s (tinypartctl image inspect shows it)",
-                 (unsigned)problem.instruction, container_reason_text(problem.reason));
+                 (unsigned)problem.instruction, container_reason_text((int)problem.reason));
     r = common_write(file, container);
     if (r == EXIT_DONE)
         call->output->done(call->output, "%s: %zu bytes, %s", file, container.size, verdict);

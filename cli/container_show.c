@@ -146,7 +146,7 @@ static char *disassemble(const struct container *container, const struct contain
         fprintf(out, "%5u  ", (unsigned)at);
         print_instruction(out, container, at, count);
         if (problem->reason != 0 && problem->at_instruction && problem->instruction == at)
-            fprintf(out, "        <-- %s", container_reason_text(problem->reason));
+            fprintf(out, "        <-- %s", container_reason_text((int)problem->reason));
         fputc('\n', out);
         at += container_class_of(in.opcode, false) == CLASS_WIDE;
     }
@@ -212,9 +212,9 @@ static void show_verdict(json_t *object, int verdict, const struct container_pro
 
     if (verdict != CONTAINER_PROVEN && problem->at_instruction)
         snprintf(reason, sizeof(reason), "instruction %u: %s", (unsigned)problem->instruction,
-                 container_reason_text(problem->reason));
+                 container_reason_text((int)problem->reason));
     else if (verdict != CONTAINER_PROVEN)
-        snprintf(reason, sizeof(reason), "%s", container_reason_text(problem->reason));
+        snprintf(reason, sizeof(reason), "%s", container_reason_text((int)problem->reason));
     json_object_set_new(object, "verdict", json_string(verdict_names[verdict]));
     json_object_set_new(object, "reason", json_string(reason));
     if (verdict == CONTAINER_PROVEN)

@@ -140,12 +140,12 @@ static int bpf_judge(struct bytes file, const struct container_limits *limits, c
     enum container_verdict verdict = container_judge(file, limits, 0, scratch, &problem, NULL);
     *out_reason = problem.reason;
     if (verdict == CONTAINER_REFUSED)
-        return container_refused(problem.reason, &problem, whom, why);
+        return container_refused((int)problem.reason, &problem, whom, why);
     if (unproven != NULL)
         unproven[0] = '\0';
     if (unproven != NULL && verdict == CONTAINER_UNPROVEN)
         snprintf(unproven, IMAGE_UNPROVEN_SIZE, "instruction %u: %s", (unsigned)problem.instruction,
-                 container_reason_text(problem.reason));
+                 container_reason_text((int)problem.reason));
     return 0;
 }
 

@@ -173,7 +173,7 @@ static enum exec_end exec_verified(struct device *device, size_t slot, char out_
         fault = "no memory";
     else if (container_judge(file, &limits, 0, scratch, &problem, NULL) == CONTAINER_REFUSED ||
              container_parse(file, &container) != 0)
-        fault = container_reason_text(problem.reason);
+        fault = container_reason_text((int)problem.reason);
     else if (run(device, &container, &outcome) != 0)
         fault = "the host failed";
     else if (outcome.fault != CONTAINER_RAN)

@@ -40,8 +40,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct coap_message_option option;
     size_t written;
 
+    enum coap_message_type type;
+    uint16_t id;
+    bool peeked = coap_message_peek(bytes_view(data, size), &type, &id);
+
     if (coap_message_parse(bytes_view(data, size), &message) != 0)
         return 0;
+    expect(peeked && type == message.type && id == message.id);
     look_around(&message);
     coap_message_begin(&writer, out, sizeof(out), message.type, message.code, message.id, message.token);
     cursor = coap_message_cursor(&message);

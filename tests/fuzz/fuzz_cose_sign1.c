@@ -35,6 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     r = cose_sign1_check(&message, bytes_view(NULL, 0), bytes_view("aad", 3), &key, &crypto, scratch, sizeof(scratch));
     EXPECT(r >= 0 && r <= COSE_NO_ROOM);
+    EXPECT(cose_sign1_verify(bytes_view(data, size), bytes_view(NULL, 0), bytes_view("aad", 3), &key, &crypto, scratch,
+                             sizeof(scratch), &message) == r);
     write_again(&message);
     return 0;
 }

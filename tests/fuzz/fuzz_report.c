@@ -25,8 +25,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t out_size;
     int r = suit_report_read(bytes_view(data, size), &report);
 
-    if (r != 0)
+    if (r != 0) {
+        struct bytes kid;
+
         r = suit_report_read_signed(bytes_view(data, size), &key, 1, &crypto, &report, NULL);
+        EXPECT(r != 0 || suit_report_kid(bytes_view(data, size), &kid));
+    }
     if (r != 0)
         return 0;
     EXPECT(suit_report_write(&report, out, sizeof(out), &out_size) == 0);
