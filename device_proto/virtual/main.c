@@ -26,6 +26,7 @@ struct outcome {
 struct program {
     struct options options;
     struct fleet fleet;
+    struct crypto_key *decryption_key; /* or NULL */
     struct loop *loop;
     struct run *run;
     struct outcome *outcomes; /* --once: one a device */
@@ -184,6 +185,16 @@ static int fill_fleet(struct program *program, struct why *why)
                                                     : spread_ms;
     crypto_openssl_proto(&fleet->crypto);
     crypto_openssl_random(&fleet->random);
+    if (options->decryption_key != NULL) {
+        int r = crypto_key_read_file(options->decryption_key, &program->decryption_key, why);
+        if (r == 0)
+            r = crypto_key_agreement(program->decryption_key, &fleet->agreement);
+        if (r == REFUSED_INVALID && program->decryption_key != NULL)
+            return refuse(why, r, "--decryption-key", "make one with tinypartctl keygen --type p256",
+                          "%s is no P-256 key", options->decryption_key);
+        if (r != 0)
+            return r;
+    }
     return identify(fleet, options, why);
 }
 
@@ -312,6 +323,7 @@ int main(int argc, char **argv)
     run_free(program.run);
     loop_free(program.loop);
     free(program.outcomes);
+    crypto_key_free(program.decryption_key);
     options_free(&program.options);
     if (r != 0)
         complain(r, &why);

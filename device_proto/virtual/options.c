@@ -156,6 +156,13 @@ static int take_state(struct options *options, const char *value, struct why *wh
     return 0;
 }
 
+static int take_decryption_key(struct options *options, const char *value, struct why *why)
+{
+    (void)why;
+    options->decryption_key = value;
+    return 0;
+}
+
 static int take_vendor(struct options *options, const char *value, struct why *why)
 {
     (void)why;
@@ -283,6 +290,8 @@ static const struct option_row rows[] = {
     { "port", "P", "its UDP port (5683); after --listen", take_port },
     { "directory", "URL", "the daemon, coap://HOST:PORT: registration, policies, telemetry", take_directory },
     { "trust", "KEY", "the maintainer's public key: PEM file or hex; may be repeated", take_trust },
+    { "decryption-key", "FILE", "private P-256 key that opens encrypted images (profile tinypart)",
+      take_decryption_key },
     { "state", "DIR", "what survives a power cut lives here (profile tinypart)", take_state },
     { "vendor", "DOMAIN", "vendor of the manifests to accept (by profile)", take_vendor },
     { "class", "NAME", "class, or board, of the manifests to accept (by profile)", take_class },

@@ -15,6 +15,7 @@ struct options {
     struct endpoint directory;
     struct public_key trust[DEVICE_TRUST_MAX];
     size_t trust_count;
+    const char *decryption_key; /* NULL: none */
     const char *state;
     const char *vendor;
     const char *class_name;
