@@ -157,10 +157,9 @@ static bool fault_at_block(struct device *device, uint32_t block)
 static bool image_sink(struct device *device, size_t offset, struct bytes block, bool more)
 {
     struct update *update = device->update;
-    struct slot *slot = &device->slots[update->place]; /* of a RIOT kind */
     struct fetched *fetched = &update->staging.fetches[update->staging.done];
-    uint8_t *memory = is_volatile(device) ? slot->memory : fetched->bytes;
-    size_t *size = is_volatile(device) ? &slot->size : &fetched->size;
+    uint8_t *memory = is_volatile(device) ? device->slots[update->place].memory : fetched->bytes;
+    size_t *size = is_volatile(device) ? &device->slots[update->place].size : &fetched->size;
     size_t end = offset + block.size;
 
     if (fault_at_block(device, update->blocks++))
@@ -196,7 +195,8 @@ static int begin_image(struct device *device, const struct suit_transfer *transf
 
     if (transfer->size != SUIT_SIZE_UNKNOWN && transfer->size > most)
         return SUIT_REFUSED_STORAGE;
-    update->place = transfer->place;
+    if (transfer->place != SUIT_NO_PLACE)
+        update->place = transfer->place;
     update->exact = transfer->size != SUIT_SIZE_UNKNOWN && transfer->decryption == NULL;
     update->wanted_size = transfer->size != SUIT_SIZE_UNKNOWN ? (size_t)transfer->size : most;
     if (transfer->decryption != NULL)
