@@ -12,7 +12,10 @@ const struct corpus_kind *const corpus_kinds[] = {
     &kind_cose_sign1, &kind_suit37,
     &kind_suit_riot,  &kind_report,
     &kind_bundle,     &kind_policy,
-    &kind_container,
+    &kind_container,  &kind_cose_sign,
+    &kind_cose_mac0,  &kind_hss,
+    &kind_token,      &kind_grant,
+    &kind_wasm,
 };
 const size_t corpus_kind_count = sizeof corpus_kinds / sizeof corpus_kinds[0];
 

@@ -41,7 +41,7 @@ extern const struct corpus_kind *const corpus_kinds[];
 extern const size_t corpus_kind_count;
 
 #define CORPUS_SEED  1u
-#define CORPUS_COUNT 3600u
+#define CORPUS_COUNT 4000u
 
 struct corpus_entry {
     const struct corpus_kind *kind;

@@ -6,6 +6,6 @@
 
 extern const struct corpus_kind kind_cbor, kind_cbor_deterministic, kind_coap, kind_link_format, kind_senml_json,
     kind_senml_cbor, kind_cose_sign1, kind_suit37, kind_suit_riot, kind_report, kind_bundle, kind_policy,
-    kind_container;
+    kind_container, kind_cose_sign, kind_cose_mac0, kind_hss, kind_token, kind_grant, kind_wasm;
 
 #endif

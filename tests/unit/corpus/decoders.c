@@ -6,13 +6,18 @@
 #include "device_proto/coap_message.h"
 #include "device_proto/container.h"
 #include "device_proto/cose.h"
+#include "device_proto/grant_doc.h"
 #include "device_proto/link_format.h"
 #include "device_proto/policy_doc.h"
 #include "device_proto/senml.h"
 #include "device_proto/suit.h"
 #include "device_proto/suit_report.h"
+#include "device_proto/token.h"
+#include "device_proto/wasm.h"
+#include "tests/corpus/hash_tree.h"
 #include "tests/corpus/keys.h"
 #include "tests/corpus/suit.h"
+#include "tests/corpus/token.h"
 
 #define WORDS(table) (table), (int)(sizeof(table) / sizeof(table)[0])
 
@@ -146,6 +151,81 @@ static int decode_sign1(struct bytes message)
     return r;
 }
 
+static int decode_sign(struct bytes message)
+{
+    static uint8_t scratch[1024];
+    struct bytes none = { NULL, 0 };
+    struct cose_sign parsed;
+    int r = cose_sign_parse(message, &parsed);
+
+    if (r != 0)
+        return r;
+    for (size_t i = 0; i < 2 * parsed.count; i++) {
+        r = cose_sign_check(&parsed, i / 2, none, none, &known_keys()[i % 2], crypto(), scratch, sizeof scratch);
+        if (r <= 0)
+            return r;
+    }
+    return COSE_SIGNATURE;
+}
+
+static int decode_mac0(struct bytes message)
+{
+    static uint8_t scratch[1024];
+    struct bytes none = { NULL, 0 };
+    uint8_t secret[KEYS_SECRET_SIZE];
+    struct cose_mac0 parsed;
+    int r = cose_mac0_parse(message, &parsed);
+
+    keys_secret(secret);
+    return r != 0 ? r
+                  : cose_mac0_check(&parsed, none, none, bytes_view(secret, sizeof secret), crypto(), scratch,
+                                    sizeof scratch);
+}
+
+static int decode_hss(struct bytes message)
+{
+    static uint8_t scratch[1024];
+    static struct public_key key;
+    struct bytes none = { NULL, 0 };
+    struct cose_sign1 parsed;
+
+    if (key.size == 0) {
+        key.type = KEY_HSS_LMS;
+        key.size = TREE_PUBLIC_SIZE;
+        tree_public(key.raw);
+    }
+    return cose_sign1_verify(message, none, none, &key, crypto(), scratch, sizeof scratch, &parsed);
+}
+
+static const char *const token_words[] = {
+    [TOKEN_STRUCTURE] = "syntax",    [TOKEN_UNSUPPORTED] = "unsupported",
+    [TOKEN_SIGNATURE] = "signature", [TOKEN_EXPIRED] = "time",
+    [TOKEN_EARLY] = "time",          [TOKEN_AUDIENCE] = "condition",
+};
+
+static int decode_token(struct bytes message)
+{
+    static const struct cose_acceptance any = { .needs = { COSE_ANY_SIGNATURE } };
+    struct cose_trust trust = { known_keys(), 2, { NULL, 0 } };
+    struct token_claims claims;
+    int r = token_verify(message, TOKEN_STANDARD, &any, &trust, crypto(), &claims);
+
+    return r != 0 ? r : token_check(&claims, bytes_of_text(TOKEN_AUDIENCE_NAME), RECIPIENT_NOW);
+}
+
+static const char *const grant_words[] = {
+    [GRANT_STRUCTURE] = "syntax",
+    [GRANT_SIGNATURE] = "signature",
+    [GRANT_VALUE] = "value",
+};
+
+static int decode_grant(struct bytes message)
+{
+    struct device_grant grant;
+
+    return grant_doc_verify(message, known_keys(), 2, crypto(), &grant);
+}
+
 static const char *const suit_words[] = {
     [SUIT_REFUSED_STRUCTURE] = "syntax",    [SUIT_REFUSED_UNSUPPORTED] = "unsupported",
     [SUIT_REFUSED_SIGNATURE] = "signature", [SUIT_REFUSED_DIGEST] = "digest",
@@ -259,6 +339,23 @@ static int decode_container(struct bytes message)
     return container_verify(message, &limits, &problem, NULL);
 }
 
+static const char *const wasm_words[] = {
+    [WASM_OVERSIZE] = "too-long",   [WASM_BAD_MAGIC] = "syntax",        [WASM_SECTION_ORDER] = "syntax",
+    [WASM_SECTION_SIZE] = "length", [WASM_NUMBER] = "syntax",           [WASM_TYPE] = "type",
+    [WASM_INDEX] = "range",         [WASM_NAME] = "not-utf8",           [WASM_LIMITS] = "range",
+    [WASM_IMPORT] = "not-allowed",  [WASM_UNSUPPORTED] = "unsupported", [WASM_COUNT] = "length",
+    [WASM_BODY] = "syntax",         [WASM_NO_EXPORT] = "no-export",
+};
+
+static int decode_wasm(struct bytes message)
+{
+    static const uint32_t helpers[] = { CONTAINER_SAUL_FIND_TYPE, CONTAINER_ZTIMER_NOW };
+    struct wasm_limits limits = { 4096, 1, 16, helpers, 2 };
+    struct wasm_problem problem;
+
+    return wasm_check(message, &limits, &problem, NULL);
+}
+
 static const struct decoder decoders[] = {
     { "cbor", decode_cbor, WORDS(cbor_words) },
     { "cbor-deterministic", decode_deterministic, WORDS(cbor_words) },
@@ -272,6 +369,12 @@ static const struct decoder decoders[] = {
     { "suit-report", decode_report, WORDS(report_words) },
     { "bundle", decode_bundle, WORDS(bundle_words) },
     { "policy", decode_policy, WORDS(policy_words) },
+    { "cose-sign", decode_sign, WORDS(cose_words) },
+    { "cose-mac0", decode_mac0, WORDS(cose_words) },
+    { "cose-hss", decode_hss, WORDS(cose_words) },
+    { "token", decode_token, WORDS(token_words) },
+    { "grant", decode_grant, WORDS(grant_words) },
+    { "wasm", decode_wasm, WORDS(wasm_words) },
     { "container", decode_container, WORDS(container_words) },
 };
 
