@@ -24,6 +24,8 @@ enum {
     SPEND_POOL,
     SPEND_SHARE,
     SPEND_LIFE,
+    SPEND_FILTER_ONE,
+    SPEND_LIFE_ONE,
     TRY_FILTER,
     TRY_POOL,
     TRY_LIFE,
@@ -37,12 +39,15 @@ enum {
 #define MEMBERS "WITH RECURSIVE member(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM member WHERE i + 1 < ?2) "
 /* Raises what stands at each member's place, ?3 + chunk; other: what ledger_raise() looks at beside it. A NULL cell is
  * refused by the column. */
-#define RAISE(table, other)                                                                                           \
-    MEMBERS "INSERT INTO " table " (place, cells) SELECT ?3 + ledger_chunk(?1, i),"                                   \
-            " ledger_raise(?1, ledger_chunk(?1, i), NULL, " other(                                                    \
-                "?3 + ledger_chunk(?1, i)") ") FROM member WHERE"                                                     \
-                                            " true ON CONFLICT (place) DO UPDATE SET cells = ledger_raise(?1, " table \
-                                            ".place, " table ".cells, " other(table ".place") ")"
+#define RAISE_FROM(table, other, from)                                                                        \
+    "INSERT INTO " table " (place, cells) SELECT ?3 + ledger_chunk(?1, i),"                                   \
+    " ledger_raise(?1, ledger_chunk(?1, i), NULL, " other(                                                    \
+        "?3 + ledger_chunk(?1, i)") ") FROM " from " WHERE"                                                   \
+                                    " true ON CONFLICT (place) DO UPDATE SET cells = ledger_raise(?1, " table \
+                                    ".place, " table ".cells, " other(table ".place") ")"
+#define RAISE(table, other) MEMBERS RAISE_FROM(table, other, "member")
+/* The same for a cohort of one member, without the recursion: what telemetry does all day. */
+#define RAISE_ONE(table, other) RAISE_FROM(table, other, "(SELECT 0 AS i WHERE ?2 = 1)")
 #define TRY(table, other)                                                         \
     MEMBERS "SELECT count(ledger_raise(?1, ledger_chunk(?1, i), t.cells, " other( \
         "?3 + ledger_chunk(?1, i)") ")) FROM member LEFT JOIN " table " t ON t.place = ?3 + ledger_chunk(?1, i)"
@@ -101,6 +106,8 @@ static const struct statements statements = {
                                 " ON CONFLICT (place, tenant_id) DO UPDATE SET"
                                 " cells = ledger_raise(?1, share.place, share.cells, NULL)",
         [SPEND_LIFE] = RAISE("life", CAPS_AT),
+        [SPEND_FILTER_ONE] = RAISE_ONE("filter", NOTHING),
+        [SPEND_LIFE_ONE] = RAISE_ONE("life", CAPS_AT),
         [TRY_FILTER] = TRY("filter", NOTHING),
         [TRY_POOL] = TRY("pool", SHARE_AT),
         [TRY_LIFE] = TRY("life", CAPS_AT),
@@ -322,6 +329,8 @@ static int spend_scope(struct store *store, const struct charge *charge, enum ch
                      : scope == CHARGE_POOL ? (tries ? TRY_POOL : SPEND_POOL)
                                             : (tries ? TRY_LIFE : SPEND_LIFE);
 
+    if (charge->cohort->member_count == 1)
+        which = which == SPEND_FILTER ? SPEND_FILTER_ONE : which == SPEND_LIFE ? SPEND_LIFE_ONE : which;
     job.rule = scope == CHARGE_FILTER ? CELLS_UNDER_CAPS : scope == CHARGE_POOL ? CELLS_DRAWN : CELLS_UNDER_OTHER;
     job.caps = scope == CHARGE_POOL ? charge->pool_cap : charge->filter_cap;
     if (scope == CHARGE_POOL && charge->tenant_id != 0)
@@ -346,10 +355,10 @@ static int spend_share(struct store *store, const struct charge *charge)
 static int filter_cap_hold(struct store *store, struct charge *charge, bool begins)
 {
     struct loss_caps own = charge->filter_cap;
-    int r = begins ? cap_write(store, CAP_FIRST, charge->epoch, &own) : 0;
+    int r = store_filter_cap_get(store, charge->epoch, &own);
 
-    if (r == 0)
-        r = store_filter_cap_get(store, charge->epoch, &own);
+    if (r == REFUSED_UNKNOWN && begins)
+        r = cap_write(store, CAP_FIRST, charge->epoch, &own);
     if (r < 0)
         return r;
     charge->filter_cap = loss_caps_lower(&own, &charge->filter_cap);
