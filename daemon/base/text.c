@@ -110,18 +110,26 @@ int fixed_parse(const char *text, int digits, int64_t *out)
 
 void fixed_format(int64_t value, int digits, char out[32])
 {
-    uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    uint64_t one = 1;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    bool fraction = false;
+    char text[32];
+    size_t at = sizeof text;
 
-    for (int i = 0; i < digits; i++)
-        one *= 10;
-    int length = snprintf(out, 32, "%s%llu", value < 0 ? "-" : "", (unsigned long long)(magnitude / one));
-    uint64_t rest = magnitude % one;
-    if (rest == 0)
-        return;
-    snprintf(out + length, 32 - (size_t)length, ".%0*llu", digits, (unsigned long long)rest);
-    for (size_t end = strlen(out); out[end - 1] == '0'; end--)
-        out[end - 1] = '\0';
+    text[--at] = '\0';
+    for (int i = 0; i < digits; i++, rest /= 10) {
+        if (rest % 10 != 0 || fraction)
+            text[--at] = (char)('0' + rest % 10);
+        fraction = fraction || rest % 10 != 0;
+    }
+    if (fraction)
+        text[--at] = '.';
+    do {
+        text[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest != 0);
+    if (value < 0)
+        text[--at] = '-';
+    memcpy(out, text + at, sizeof text - at);
 }
 
 void time_format(int64_t unix_ms, char out[32])
