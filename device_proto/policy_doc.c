@@ -1,7 +1,7 @@
 /* policy_doc.c - noise policies as signed CBOR.
- * All keys are there, in ascending order, and no others: a device that meets a rule which it does not know must not
- * noise by the ones that it does. The external data of the signature says what is signed, so that a signature over
- * something else of the maintainer's can never pass for a policy. */
+ * All keys of one of the two forms are there, in ascending order, and no others: a device that meets a rule which it
+ * does not know must not noise by the ones that it does. The external data of the signature says what is signed, so
+ * that a signature over something else of the maintainer's can never pass for a policy. */
 #include "device_proto/policy_doc.h"
 
 #include "device_proto/cbor.h"
@@ -12,7 +12,8 @@
 #define SCRATCH_SIZE      (POLICY_SIZE_MAX + COSE_SIG_STRUCTURE_OVERHEAD + sizeof EXTERNAL_AAD)
 #define MICRO             1000000u
 #define MICRO_EPSILON_MAX 1000000000000u /* an epsilon of a million protects nobody: a bound for arithmetic only */
-#define FIELDS            16u
+#define FIELDS_FIRST      16u
+#define FIELDS_SECOND     18u
 
 enum policy_key {
     KEY_SENSOR = 1,
@@ -31,6 +32,8 @@ enum policy_key {
     KEY_CONTRIBUTIONS,
     KEY_INTERVAL_S,
     KEY_OUTPUT_BOUND,
+    KEY_MEMO_STEP, /* from here on in the second form only */
+    KEY_DELTA,
 };
 
 /* ---- what a policy may say ---- */
@@ -143,7 +146,64 @@ static bool values_in_bounds(const struct noise_policy *policy)
     if (policy->contributions == 0 || policy->interval_s == 0)
         return false;
     return policy->output_bound >= 0 && policy->output_bound <= POLICY_STEPS_MAX && policy->parameter_den > 0 &&
-           policy->micro_epsilon <= MICRO_EPSILON_MAX;
+           policy->micro_epsilon <= MICRO_EPSILON_MAX && policy->memo_step <= POLICY_STEPS_MAX;
+}
+
+static uint32_t steps_between(const struct noise_policy *policy)
+{
+    return (uint32_t)(policy->upper - policy->lower); /* values_in_bounds: below 2^32 */
+}
+
+uint32_t policy_categories(const struct noise_policy *policy)
+{
+    return steps_between(policy) + 1;
+}
+
+void policy_output_range(const struct noise_policy *policy, int64_t *out_least, int64_t *out_most, bool *out_plain)
+{
+    *out_least = 0;
+    *out_plain = true;
+    if (policy->mechanism == POLICY_ONE_BIT) {
+        *out_most = 1;
+    } else if (policy->mechanism == POLICY_UNARY) {
+        *out_most = (INT64_C(1) << policy_categories(policy)) - 1;
+    } else {
+        *out_least = policy->lower - policy->output_bound;
+        *out_most = policy->upper + policy->output_bound;
+        *out_plain = false;
+    }
+}
+
+/* Whether the first form cannot say it: it had the first three mechanisms, responses of two categories, and every
+ * reading noised afresh. */
+static bool needs_second_form(const struct noise_policy *policy)
+{
+    return policy->mechanism > POLICY_RANDOMIZED_RESPONSE || policy->memo_step != 0 || policy->delta != 0 ||
+           (policy->mechanism == POLICY_RANDOMIZED_RESPONSE && (policy->lower != 0 || policy->upper != 1));
+}
+
+static int check_added_noise(const struct noise_policy *policy)
+{
+    if (policy->micro_epsilon == 0 || policy->parameter_num == 0)
+        return POLICY_VALUE;
+    if ((policy->delta != 0) != (policy->mechanism == POLICY_GEOMETRIC))
+        return POLICY_VALUE;
+    return laplace_is_charged(policy) ? 0 : POLICY_UNDERCHARGED;
+}
+
+static int check_weights(const struct noise_policy *policy)
+{
+    uint32_t steps = steps_between(policy);
+
+    if (policy->output_bound != 0 || policy->micro_epsilon == 0 || policy->delta != 0 ||
+        policy->parameter_num <= policy->parameter_den)
+        return POLICY_VALUE;
+    if (needs_second_form(policy) && policy->parameter_num > POLICY_WEIGHT_MAX)
+        return POLICY_VALUE;
+    if ((policy->mechanism == POLICY_RANDOMIZED_RESPONSE && steps >= POLICY_CATEGORIES_MAX) ||
+        (policy->mechanism == POLICY_UNARY && steps >= POLICY_UNARY_CATEGORIES_MAX) || steps > POLICY_STEPS_MAX)
+        return POLICY_VALUE;
+    return response_is_charged(policy) ? 0 : POLICY_UNDERCHARGED;
 }
 
 int policy_check(const struct noise_policy *policy)
@@ -152,16 +212,14 @@ int policy_check(const struct noise_policy *policy)
         return POLICY_VALUE;
     switch (policy->mechanism) {
     case POLICY_NONE:
-        return policy->micro_epsilon == 0 && policy->output_bound == 0 ? 0 : POLICY_VALUE;
+        return policy->micro_epsilon == 0 && policy->output_bound == 0 && !needs_second_form(policy) ? 0 : POLICY_VALUE;
     case POLICY_DISCRETE_LAPLACE:
-        if (policy->micro_epsilon == 0 || policy->parameter_num == 0)
-            return POLICY_VALUE;
-        return laplace_is_charged(policy) ? 0 : POLICY_UNDERCHARGED;
+    case POLICY_GEOMETRIC:
+        return check_added_noise(policy);
     case POLICY_RANDOMIZED_RESPONSE:
-        if (policy->lower != 0 || policy->upper != 1 || policy->output_bound != 0 || policy->micro_epsilon == 0 ||
-            policy->parameter_num <= policy->parameter_den)
-            return POLICY_VALUE;
-        return response_is_charged(policy) ? 0 : POLICY_UNDERCHARGED;
+    case POLICY_UNARY:
+    case POLICY_ONE_BIT:
+        return check_weights(policy);
     }
     return POLICY_VALUE;
 }
@@ -190,7 +248,7 @@ static size_t write_policy(const struct noise_policy *policy, uint8_t out[POLICY
 {
     struct cbor_writer writer = cbor_writer_on(out, POLICY_SIZE_MAX);
 
-    cbor_write_map(&writer, FIELDS);
+    cbor_write_map(&writer, needs_second_form(policy) ? FIELDS_SECOND : FIELDS_FIRST);
     write_text_field(&writer, KEY_SENSOR, policy->sensor);
     write_uint_field(&writer, KEY_VERSION, policy->version);
     write_uint_field(&writer, KEY_UNIT, policy->unit);
@@ -207,6 +265,10 @@ static size_t write_policy(const struct noise_policy *policy, uint8_t out[POLICY
     write_uint_field(&writer, KEY_CONTRIBUTIONS, policy->contributions);
     write_uint_field(&writer, KEY_INTERVAL_S, policy->interval_s);
     write_int_field(&writer, KEY_OUTPUT_BOUND, policy->output_bound);
+    if (needs_second_form(policy)) {
+        write_uint_field(&writer, KEY_MEMO_STEP, policy->memo_step);
+        write_uint_field(&writer, KEY_DELTA, policy->delta);
+    }
     return writer.size; /* policy_check keeps it below POLICY_SIZE_MAX */
 }
 
@@ -262,9 +324,10 @@ static int read_policy(struct bytes encoded, struct noise_policy *out)
     struct cbor_reader reader = cbor_reader_on(encoded, CBOR_CANONICAL);
     struct cbor_list pairs = cbor_read_map(&reader);
     struct noise_policy policy;
+    bool second = pairs.left == FIELDS_SECOND;
     int r;
 
-    if (pairs.left != FIELDS)
+    if (pairs.left != FIELDS_FIRST && !second)
         return POLICY_STRUCTURE;
     policy.sensor = read_text_field(&reader, KEY_SENSOR);
     policy.version = (uint32_t)read_uint_field(&reader, KEY_VERSION, UINT32_MAX);
@@ -275,16 +338,20 @@ static int read_policy(struct bytes encoded, struct noise_policy *out)
     policy.upper = read_int_field(&reader, KEY_UPPER);
     policy.scale = (uint32_t)read_uint_field(&reader, KEY_SCALE, UINT32_MAX);
     policy.unit_text = read_text_field(&reader, KEY_UNIT_TEXT);
-    policy.mechanism = (enum policy_mechanism)read_uint_field(&reader, KEY_MECHANISM, POLICY_RANDOMIZED_RESPONSE);
+    policy.mechanism = (enum policy_mechanism)read_uint_field(&reader, KEY_MECHANISM, POLICY_ONE_BIT);
     policy.micro_epsilon = read_uint_field(&reader, KEY_MICRO_EPSILON, UINT64_MAX);
     policy.parameter_num = (uint32_t)read_uint_field(&reader, KEY_PARAMETER_NUM, UINT32_MAX);
     policy.parameter_den = (uint32_t)read_uint_field(&reader, KEY_PARAMETER_DEN, UINT32_MAX);
     policy.contributions = (uint32_t)read_uint_field(&reader, KEY_CONTRIBUTIONS, UINT32_MAX);
     policy.interval_s = (uint32_t)read_uint_field(&reader, KEY_INTERVAL_S, UINT32_MAX);
     policy.output_bound = read_int_field(&reader, KEY_OUTPUT_BOUND);
+    policy.memo_step = second ? (uint32_t)read_uint_field(&reader, KEY_MEMO_STEP, UINT32_MAX) : 0;
+    policy.delta = second ? read_uint_field(&reader, KEY_DELTA, UINT64_MAX) : 0;
     if (cbor_reader_finish(&reader) != 0)
         return POLICY_STRUCTURE;
     r = policy_check(&policy);
+    if (r == 0 && second != needs_second_form(&policy))
+        r = POLICY_STRUCTURE; /* there is one way to write a policy */
     if (r == 0)
         *out = policy;
     return r;

@@ -1,6 +1,7 @@
 /* policy_doc.h - the signed noise policy of one sensor, which devices fetch and obey.
  * A COSE_Sign1 over a CBOR map with integer keys (schema/wire.cddl). Integers only: a reading is a fixed-point number
- * of scale steps per unit, and everything that bounds or noises it is in such steps. */
+ * of scale steps per unit, and everything that bounds or noises it is in such steps. The map has two forms: the first
+ * one with 16 keys, as long as it can say all that the policy says, and the second one with 18. */
 #ifndef TINYPART_DEVICE_PROTO_POLICY_DOC_H
 #define TINYPART_DEVICE_PROTO_POLICY_DOC_H
 
@@ -27,8 +28,15 @@ enum policy_adjacency { POLICY_ZERO_OUT = 1, POLICY_REPLACE = 2 };
 enum policy_mechanism {
     POLICY_NONE = 0,                /* raw readings leave the device; only where the daemon noises */
     POLICY_DISCRETE_LAPLACE = 1,    /* parameter: scale t = num/den, in steps */
-    POLICY_RANDOMIZED_RESPONSE = 2, /* parameter: weights num (truth) : den (lie); readings are 0 or 1 */
+    POLICY_RANDOMIZED_RESPONSE = 2, /* parameter: weights num (truth) : den (each lie); each step is a category */
+    POLICY_GEOMETRIC = 3,           /* as discrete Laplace, but in constant time; costs a delta */
+    POLICY_UNARY = 4,               /* optimised unary encoding; weights; each step is a category, each bit one, too */
+    POLICY_ONE_BIT = 5,             /* one-bit mean; weights; what leaves is 0 or 1 */
 };
+#define POLICY_CATEGORIES_MAX       65536u
+#define POLICY_UNARY_CATEGORIES_MAX 48u /* what leaves is one whole number, which every reader of SenML keeps exactly \
+                                         */
+#define POLICY_WEIGHT_MAX (1u << 24)
 
 struct noise_policy {
     struct bytes sensor;   /* 1..63 bytes of [a-z0-9._-] */
@@ -45,11 +53,21 @@ struct noise_policy {
     uint32_t contributions; /* readings a device may give per epoch, >= 1 */
     uint32_t interval_s;    /* seconds between readings, >= 1 */
     int64_t output_bound;   /* B: what leaves is clamped to [lower - B, upper + B]; >= 0 */
+    uint32_t memo_step; /* 0: each reading gets fresh noise; else one answer for ever for all that rounds to the same
+                           multiple of so many steps (noise_response.h) */
+    uint64_t delta;     /* 2^-64ths, charged for each reading; not 0 with POLICY_GEOMETRIC, and with that only */
 };
+
+/* What a reading that was noised by a policy may be, as a whole number: lower..upper in steps of scale, or where
+ * *out_plain is set a plain number (a set of bits, a bit). */
+void policy_output_range(const struct noise_policy *policy, int64_t *out_least, int64_t *out_most, bool *out_plain);
+/* How many categories a policy of responses tells apart: upper - lower + 1. */
+uint32_t policy_categories(const struct noise_policy *policy);
 
 /* Whether every value keeps its bounds, and whether the mechanism's own parameter gives at least the privacy that
  * micro_epsilon states. For discrete Laplace, exactly: sensitivity * den * 10^6 <= micro_epsilon * num, where
- * sensitivity is upper - lower (replace) or max(|lower|, |upper|) (zero-out). Randomized response: num > den, and the
+ * sensitivity is upper - lower (replace) or max(|lower|, |upper|) (zero-out); the same for the geometric, whose delta
+ * is only asked to be there: who draws it knows its distance (noise_geometric_delta). Weights: num > den, and the
  * logarithm of num/den, rounded up, at most micro_epsilon. 0, POLICY_VALUE or POLICY_UNDERCHARGED. */
 int policy_check(const struct noise_policy *policy);
 

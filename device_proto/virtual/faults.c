@@ -70,6 +70,17 @@ static int plan_word(const char *word, const char *value, struct fault_plan *pla
         plan->power_cut = true;
         return block_number(value, &plan->power_cut_block);
     }
+    if (strcmp(word, "no-limit") == 0) {
+        plan->no_limit = true;
+        return value == NULL ? 0 : -1;
+    }
+    if (strcmp(word, "weak-noise") == 0) {
+        int64_t divisor;
+        if (value == NULL || integer_parse(value, 2, 1000000, &divisor) != 0)
+            return -1;
+        plan->weak_noise = (uint32_t)divisor;
+        return 0;
+    }
     if (strcmp(word, "reboot-at") != 0)
         return -1;
     if (value != NULL && strcmp(value, "manifest") == 0) {
@@ -94,7 +105,7 @@ int fault_plan_parse(const char *text, struct fault_plan *out, struct why *why)
         if (plan_word(word, value, &plan) != 0)
             return refuse(why, REFUSED_INVALID, "--faults",
                           "use loss=P, dup=P, delay=50ms, reboot-at=manifest, reboot-at=block:K, power-cut=block:K, "
-                          "wrong-key, separated by commas",
+                          "wrong-key, weak-noise=N, no-limit, separated by commas",
                           "cannot read \"%s\"", word);
     }
     *out = plan;

@@ -16,10 +16,13 @@ struct fault_plan {
     uint32_t reboot_block; /* of the image, from 0 */
     bool power_cut;
     uint32_t power_cut_block;
-    bool wrong_key; /* trusts another key than the one it was given */
+    bool wrong_key;      /* trusts another key than the one it was given */
+    uint32_t weak_noise; /* the noise is so many times too small; 0, 1: as the policy says */
+    bool no_limit;       /* gives more readings in an epoch than the policy lets it */
 };
 
-/* "loss=0.1,dup=0.05,delay=50ms,reboot-at=manifest|block:K,power-cut=block:K,wrong-key". 0 or REFUSED_INVALID. */
+/* "loss=0.1,dup=0.05,delay=50ms,reboot-at=manifest|block:K,power-cut=block:K,wrong-key,
+ * weak-noise=N,no-limit". 0 or REFUSED_INVALID. */
 int fault_plan_parse(const char *text, struct fault_plan *out, struct why *why);
 
 /* splitmix64: small, seedable, good enough for faults and for spreading load; never for noise. */

@@ -15,8 +15,18 @@
 #include "device_proto/virtual/sensors.h"
 #include "device_proto/virtual/telemetry.h"
 
-enum { PATH_MAX_HERE = 1024, STATE_SIZE_MAX = 8192 + DEVICE_SENSORS_MAX * POLICY_DOC_MAX, REPORT_FILE_MAX = 4096 };
-enum state_member { STATE_SEQUENCE = 1, STATE_NUMBERS = 2, STATE_SLOTS = 3, STATE_SENSORS = 4 };
+enum {
+    PATH_MAX_HERE = 1024,
+    STATE_SIZE_MAX = 8192 + DEVICE_SENSORS_MAX * (POLICY_DOC_MAX + 128 + NOISING_ANSWERS_MAX * 18),
+    REPORT_FILE_MAX = 4096
+};
+enum state_member {
+    STATE_SEQUENCE = 1,
+    STATE_NUMBERS = 2,
+    STATE_SLOTS = 3,
+    STATE_SENSORS = 4,
+    STATE_ANSWERS = 5, /* behind the sensors, whose policies they belong to */
+};
 
 static bool is_kept(const struct device *device)
 {
@@ -142,6 +152,27 @@ static void write_sensors(struct cbor_writer *writer, const struct device *devic
     }
 }
 
+/* Memoised answers: they must be the same after a power cut. */
+static void write_answers(struct cbor_writer *writer, const struct device *device)
+{
+    size_t count = device->telemetry == NULL ? 0 : device->fleet->sensor_count;
+
+    cbor_write_array(writer, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct noising *noising = &device->telemetry[i].noising;
+        cbor_write_array(writer, 3);
+        cbor_write_text_of(writer, device->fleet->sensors[i].name);
+        cbor_write_uint(writer, noising->offset);
+        cbor_write_array(writer, 2 * noising_answer_count(noising));
+        for (size_t k = 0; k < NOISING_ANSWERS_MAX; k++) {
+            if (noising->answers[k].used == 0)
+                continue;
+            cbor_write_int(writer, noising->answers[k].value);
+            cbor_write_int(writer, noising->answers[k].answer);
+        }
+    }
+}
+
 int state_save(struct device *device)
 {
     uint8_t content[STATE_SIZE_MAX];
@@ -150,7 +181,7 @@ int state_save(struct device *device)
 
     if (!is_kept(device))
         return 0;
-    cbor_write_map(&writer, 4);
+    cbor_write_map(&writer, 5);
     cbor_write_uint(&writer, STATE_SEQUENCE);
     cbor_write_uint(&writer, device->sequence);
     cbor_write_uint(&writer, STATE_NUMBERS);
@@ -159,6 +190,8 @@ int state_save(struct device *device)
     write_slots(&writer, device);
     cbor_write_uint(&writer, STATE_SENSORS);
     write_sensors(&writer, device);
+    cbor_write_uint(&writer, STATE_ANSWERS);
+    write_answers(&writer, device);
     int r = cbor_writer_finish(&writer, &size) != 0 ? -EMSGSIZE : 0;
     if (r == 0)
         r = replace_file(device, "state", bytes_view(content, size));
@@ -233,6 +266,36 @@ static void read_sensors(struct cbor_reader *reader, struct device *device)
     }
 }
 
+/* Of a sensor that this device has no more, or whose policy it trusts no more: read over. */
+static struct noising *noising_of(struct device *device, struct bytes name)
+{
+    for (size_t i = 0; i < device->fleet->sensor_count; i++)
+        if (bytes_equal_text(name, device->fleet->sensors[i].name) && device->telemetry[i].document_size > 0)
+            return &device->telemetry[i].noising;
+    return NULL;
+}
+
+static void read_answers(struct cbor_reader *reader, struct device *device)
+{
+    struct cbor_list list = cbor_read_array(reader);
+
+    while (cbor_more(reader, &list)) {
+        cbor_read_array_of(reader, 3);
+        struct noising *noising = noising_of(device, cbor_read_text(reader));
+        uint64_t offset = cbor_read_uint_max(reader, UINT32_MAX);
+        struct cbor_list answers = cbor_read_array(reader);
+        if (noising != NULL && reader->refusal == 0)
+            noising->offset = (uint32_t)offset;
+        while (cbor_more(reader, &answers)) {
+            struct noise_memo memo = { noising != NULL ? noising->answers : NULL, NOISING_ANSWERS_MAX };
+            int64_t value = cbor_read_int(reader);
+            int64_t answer = cbor_more(reader, &answers) ? cbor_read_int(reader) : 0;
+            if (noising != NULL && reader->refusal == 0 && noise_memo_keep(&memo, 0, value, answer) != 0)
+                cbor_refuse(reader, CBOR_UNEXPECTED);
+        }
+    }
+}
+
 static int read_state(struct device *device, struct bytes content)
 {
     struct cbor_reader reader = cbor_reader_on(content, CBOR_LENIENT);
@@ -251,6 +314,9 @@ static int read_state(struct device *device, struct bytes content)
             break;
         case STATE_SENSORS:
             read_sensors(&reader, device);
+            break;
+        case STATE_ANSWERS:
+            read_answers(&reader, device);
             break;
         default:
             cbor_skip(&reader);

@@ -57,6 +57,10 @@ int policy_take(struct device *device, size_t sensor, struct bytes document)
         return POLICY_VALUE;
     if (telemetry->document_size > 0 && taken.policy.version < telemetry->policy.version)
         return POLICY_VALUE; /* an old one, played back */
+    if (telemetry->document_size == 0 || taken.policy.version > telemetry->policy.version)
+        r = noising_begin(&taken.policy, &fleet->random, &taken.noising);
+    if (r != 0)
+        return r;
     *telemetry = taken;
     /* The views must point into the copy that stays. */
     return policy_doc_verify(bytes_view(telemetry->document, telemetry->document_size), fleet->trust,
@@ -180,38 +184,19 @@ static void ask_for_policy(struct device *device, const struct coap_message_bloc
 
 /* ---- readings ---- */
 
-static int64_t clamp(int64_t value, int64_t least, int64_t most)
+/* What a device that was tampered with noises by: less than its policy says. */
+static struct noise_policy weakened(const struct noise_policy *policy, uint32_t divisor)
 {
-    return value < least ? least : value > most ? most : value;
-}
+    struct noise_policy weak = *policy;
 
-/* 0, a noise_refusal, or a fault of the random source. */
-static int apply_noise(const struct proto_random *random, const struct noise_policy *policy, int64_t value,
-                       int64_t *out)
-{
-    int64_t noise, noised = value;
-    uint64_t roll;
-    int r;
-
-    switch (policy->mechanism) {
-    case POLICY_NONE:
-        break;
-    case POLICY_DISCRETE_LAPLACE:
-        r = noise_laplace(random, policy->parameter_num, policy->parameter_den, &noise);
-        if (r != 0)
-            return r;
-        if (__builtin_add_overflow(value, noise, &noised))
-            noised = noise < 0 ? INT64_MIN : INT64_MAX;
-        break;
-    case POLICY_RANDOMIZED_RESPONSE:
-        r = noise_below(random, (uint64_t)policy->parameter_num + policy->parameter_den, &roll);
-        if (r != 0)
-            return r;
-        noised = roll < policy->parameter_num ? value : 1 - value;
-        break;
-    }
-    *out = clamp(noised, policy->lower - policy->output_bound, policy->upper + policy->output_bound);
-    return 0;
+    if (policy->mechanism == POLICY_DISCRETE_LAPLACE || policy->mechanism == POLICY_GEOMETRIC)
+        weak.parameter_num = weak.parameter_num > divisor ? weak.parameter_num / divisor : 1;
+    else
+        weak.parameter_num =
+            weak.parameter_num < NOISE_WEIGHT_MAX / divisor ? weak.parameter_num * divisor : NOISE_WEIGHT_MAX;
+    if (policy->mechanism == POLICY_GEOMETRIC)
+        weak.mechanism = POLICY_DISCRETE_LAPLACE;
+    return weak;
 }
 
 /* Whether one more reading may be given now; otherwise due_ms moves on. */
@@ -225,7 +210,7 @@ static bool may_give(struct device *device, struct telemetry *telemetry)
         telemetry->epoch = epoch;
         telemetry->given = 0;
     }
-    if (telemetry->given < telemetry->policy.contributions)
+    if (telemetry->given < telemetry->policy.contributions || device->fleet->faults.no_limit)
         return true;
     telemetry->due_ms = device->now_ms + (telemetry->epoch + 1) * epoch_ms - now_ms;
     return false;
@@ -235,21 +220,28 @@ static bool may_give(struct device *device, struct telemetry *telemetry)
 static bool take_reading(struct device *device, size_t sensor, struct decimal *out)
 {
     struct fleet *fleet = device->fleet;
-    const struct telemetry *telemetry = &device->telemetry[sensor];
-    const struct noise_policy *policy = &telemetry->policy;
+    struct telemetry *telemetry = &device->telemetry[sensor];
+    struct noise_policy policy = telemetry->policy;
+    int64_t value, least, most;
+    bool is_new, is_plain;
     struct decimal reading;
-    int64_t value;
 
     if (sensor_read(&fleet->sensors[sensor], device, &reading) != 0 ||
-        decimal_scale(reading, policy->scale, &value) != 0)
+        decimal_scale(reading, policy.scale, &value) != 0)
         return false;
-    value = clamp(value, policy->lower, policy->upper);
-    int r = apply_noise(&fleet->random, policy, value, &value);
+    value = noise_clamp(value, policy.lower, policy.upper);
+    if (fleet->faults.weak_noise > 1)
+        policy = weakened(&telemetry->policy, fleet->faults.weak_noise);
+    int r = noising_apply(&policy, &fleet->random, &telemetry->noising, value, &value, &is_new);
+    if (r == 0 && is_new)
+        r = state_save(device);
     if (r != 0) {
-        device_event(device, EVENT_FAULT, "no noise to be had, nothing is sent");
+        device_event(device, EVENT_FAULT, "%s, nothing is sent",
+                     r == NOISE_FULL ? "the table of answers is full" : "no noise to be had");
         return false;
     }
-    return decimal_make(value, -telemetry->digits, out) == 0;
+    policy_output_range(&policy, &least, &most, &is_plain);
+    return decimal_make(value, is_plain ? 0 : -telemetry->digits, out) == 0;
 }
 
 int64_t telemetry_due(const struct device *device)

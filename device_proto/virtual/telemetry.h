@@ -4,6 +4,7 @@
 
 #include "device_proto/policy_doc.h"
 #include "device_proto/virtual/device.h"
+#include "device_proto/virtual/noising.h"
 
 /* Numbers are reserved on disk in strides; a crash wastes what was left of one, and counts it as used. */
 #define TELEMETRY_STRIDE 16u
@@ -13,9 +14,10 @@ struct telemetry {
     uint8_t document[POLICY_DOC_MAX]; /* as it came; document_size 0: no policy, nothing leaves */
     size_t document_size;
     struct noise_policy policy; /* views into document */
-    int digits;                 /* policy.scale is 10^digits */
-    int64_t epoch;              /* the newest that a reading was given in */
-    uint32_t given;             /* readings in that epoch */
+    struct noising noising;
+    int digits;     /* policy.scale is 10^digits */
+    int64_t epoch;  /* the newest that a reading was given in */
+    uint32_t given; /* readings in that epoch */
     int64_t due_ms;
     int64_t policy_due_ms;
 };

@@ -6,11 +6,12 @@
 #include "tests/corpus/sealed.h"
 
 #define EXTERNAL "tinypart noise policy"
-#define FIELDS   16u
+#define FIELDS   16u /* of the first form */
+#define SECOND   18u /* of the second one, for what the first cannot say */
 
 struct policy {
     char sensor[80], unit[40];
-    int64_t values[FIELDS + 1]; /* by key; sensor (1) and unit (9) apart */
+    int64_t values[SECOND + 1]; /* by key; sensor (1) and unit (9) apart */
 };
 
 enum {
@@ -28,6 +29,8 @@ enum {
     CONTRIBUTIONS,
     INTERVAL,
     OUTPUT_BOUND,
+    MEMO_STEP,
+    DELTA,
 };
 
 static int64_t between(struct making *making, int64_t low, int64_t high)
@@ -69,14 +72,19 @@ static void put_field(struct emit *out, const struct policy *policy, unsigned ke
         emit_int(out, policy->values[key]);
 }
 
-static struct emit encoded(const struct policy *policy)
+static struct emit encoded_as(const struct policy *policy, unsigned fields)
 {
     struct emit map = { 0 };
 
-    emit_head(&map, MAP, FIELDS);
-    for (unsigned key = 1; key <= FIELDS; key++)
+    emit_head(&map, MAP, fields);
+    for (unsigned key = 1; key <= fields; key++)
         put_field(&map, policy, key);
     return map;
+}
+
+static struct emit encoded(const struct policy *policy)
+{
+    return encoded_as(policy, FIELDS);
 }
 
 static struct seal good_seal(struct making *making)
@@ -177,7 +185,7 @@ static void value_outside_its_type(struct making *making)
     static const struct wrong wrong[] = {
         { VERSION, -1 },        { VERSION, 4294967296 },    { OUTPUT_BOUND, -1 },      { UPPER, 2147483648 },
         { LOWER, -2147483648 }, { EPSILON, 1000000000001 }, { NUMERATOR, 4294967296 }, { EPOCH, INT64_MIN },
-        { PRIVACY_UNIT, 4 },    { ADJACENCY, 3 },           { MECHANISM, 3 },
+        { PRIVACY_UNIT, 4 },    { ADJACENCY, 3 },           { MECHANISM, 6 },
     };
 
     one_wrong(making, &wrong[making->round % (sizeof wrong / sizeof wrong[0])]);
@@ -199,6 +207,79 @@ static void too_little_noise(struct making *making)
     struct policy policy = good_policy(making);
 
     policy.values[NUMERATOR] = (policy.values[UPPER] - policy.values[LOWER]) * 1000 - between(making, 1, 999);
+    sign_policy(making, &policy);
+}
+
+/* What only the second form says: constant-time noise, categories as bits, one bit, memoised answers. */
+static struct policy good_second(struct making *making)
+{
+    struct policy policy = good_policy(making);
+    int64_t *v = policy.values;
+
+    switch (making->round % 4) {
+    case 0:
+        v[MECHANISM] = 3;
+        v[DELTA] = between(making, 1, 1000);
+        return policy;
+    case 1:
+        v[MEMO_STEP] = between(making, 1, 100);
+        return policy;
+    case 2:
+        v[MECHANISM] = 4;
+        v[UPPER] = v[LOWER] + between(making, 1, 47);
+        break;
+    default:
+        v[MECHANISM] = 5;
+        break;
+    }
+    v[OUTPUT_BOUND] = 0;
+    v[NUMERATOR] = 2; /* ln 2 = 0.6931... */
+    v[DENOMINATOR] = 1;
+    v[EPSILON] = between(making, 693148, 1000000);
+    return policy;
+}
+
+static void sign_second(struct making *making, const struct policy *policy)
+{
+    struct emit map = encoded_as(policy, SECOND);
+
+    sign_map(making, &map);
+}
+
+static void second_form(struct making *making)
+{
+    struct policy policy = good_second(making);
+
+    sign_second(making, &policy);
+}
+
+static void second_form_without_need(struct making *making)
+{
+    struct policy policy = good_policy(making);
+
+    sign_second(making, &policy);
+}
+
+static void second_form_bad_value(struct making *making)
+{
+    struct policy policy = good_second(making);
+
+    if (making->round % 4 == 0)
+        policy.values[DELTA] = 0;
+    else if (making->round % 4 == 1)
+        policy.values[DELTA] = 1;
+    else if (making->round % 4 == 2)
+        policy.values[UPPER] = policy.values[LOWER] + between(making, 48, 100);
+    else
+        policy.values[NUMERATOR] = 1;
+    sign_second(making, &policy);
+}
+
+static void new_mechanism_in_first_form(struct making *making)
+{
+    struct policy policy = good_policy(making);
+
+    policy.values[MECHANISM] = 3;
     sign_policy(making, &policy);
 }
 
@@ -271,6 +352,10 @@ static void trailing(struct making *making)
 static const struct corpus_case cases[] = {
     { "whole", whole, ACCEPT, NULL, NULL },
     { "without-noise", without_noise, ACCEPT, NULL, NULL },
+    { "second-form", second_form, ACCEPT, NULL, NULL },
+    { "second-form-without-need", second_form_without_need, REFUSE, "syntax", "wire.cddl noise-policy" },
+    { "second-form-bad-value", second_form_bad_value, REFUSE, "value", "wire.cddl noise-policy-second" },
+    { "new-mechanism-in-first-form", new_mechanism_in_first_form, REFUSE, "value", "wire.cddl noise-policy-first" },
     { "unknown-key", unknown_key, REFUSE, "signature", "wire.cddl policy-document" },
     { "broken-signature", broken_signature, REFUSE, "signature", "wire.cddl policy-document" },
     { "without-external", without_external, REFUSE, "signature", "wire.cddl policy-document" },

@@ -45,7 +45,7 @@ static void expect_same(const struct noise_policy *a, const struct noise_policy 
     assert_true(a->scale == b->scale && a->mechanism == b->mechanism && a->micro_epsilon == b->micro_epsilon);
     assert_true(a->parameter_num == b->parameter_num && a->parameter_den == b->parameter_den);
     assert_true(a->contributions == b->contributions && a->interval_s == b->interval_s);
-    assert_true(a->output_bound == b->output_bound);
+    assert_true(a->output_bound == b->output_bound && a->memo_step == b->memo_step && a->delta == b->delta);
 }
 
 static void says_what_was_signed(void **state)
@@ -135,7 +135,10 @@ static void refuses_values_beyond_their_bounds(void **state)
     BAD(scale = 0);
     BAD(unit_text = bytes_of_text("\xc2\xb0"
                                   "C"));
-    BAD(mechanism = (enum policy_mechanism)3);
+    BAD(mechanism = (enum policy_mechanism)6);
+    BAD(mechanism = POLICY_GEOMETRIC); /* without a delta */
+    BAD(delta = 1);
+    BAD(memo_step = 2147483648u);
     BAD(mechanism = POLICY_NONE);
     BAD(micro_epsilon = 0);
     BAD(micro_epsilon = 1000000000001);
@@ -275,6 +278,108 @@ static void keeps_its_bounds(void **state)
                      POLICY_VALUE);
 }
 
+/* What the first form cannot say is written in the second one, and only that. */
+static void has_a_second_form_for_what_the_first_cannot_say(void **state)
+{
+    static const struct {
+        enum policy_mechanism mechanism;
+        int64_t lower, upper;
+        uint32_t num, den, memo_step;
+        uint64_t delta;
+        uint8_t head; /* of the map */
+        int r;
+    } cases[] = {
+        { POLICY_DISCRETE_LAPLACE, -2000, 6000, 8000, 1, 0, 0, 0xb0, 0 },
+        { POLICY_DISCRETE_LAPLACE, -2000, 6000, 8000, 1, 10, 0, 0xb2, 0 },
+        { POLICY_GEOMETRIC, -2000, 6000, 8000, 1, 0, 40, 0xb2, 0 },
+        { POLICY_GEOMETRIC, -2000, 6000, 7999, 1, 0, 40, 0, POLICY_UNDERCHARGED },
+        { POLICY_RANDOMIZED_RESPONSE, 0, 1, 2, 1, 0, 0, 0xb0, 0 },
+        { POLICY_RANDOMIZED_RESPONSE, 0, 2, 2, 1, 0, 0, 0xb2, 0 },
+        { POLICY_RANDOMIZED_RESPONSE, 0, 65535, 2, 1, 0, 0, 0xb2, 0 },
+        { POLICY_RANDOMIZED_RESPONSE, 0, 65536, 2, 1, 0, 0, 0, POLICY_VALUE },
+        { POLICY_RANDOMIZED_RESPONSE, 0, 2, 3, 1, 0, 0, 0, POLICY_UNDERCHARGED },
+        { POLICY_RANDOMIZED_RESPONSE, 0, 2, 1 << 24, (1 << 24) - 1, 0, 0, 0xb2, 0 },
+        { POLICY_RANDOMIZED_RESPONSE, 0, 2, (1 << 24) + 1, 1 << 24, 0, 0, 0, POLICY_VALUE },
+        { POLICY_UNARY, -3, 44, 2, 1, 1, 0, 0xb2, 0 },
+        { POLICY_UNARY, -3, 45, 2, 1, 1, 0, 0, POLICY_VALUE },
+        { POLICY_UNARY, -3, 44, 2, 1, 1, 1, 0, POLICY_VALUE },
+        { POLICY_ONE_BIT, -2000, 6000, 2, 1, 0, 0, 0xb2, 0 },
+        { POLICY_ONE_BIT, -INT32_MAX, INT32_MAX, 2, 1, 0, 0, 0, POLICY_VALUE },
+        { POLICY_ONE_BIT, 0, INT32_MAX, 2, 1, 0, 0, 0xb2, 0 },
+    };
+    const struct test_keys *keys = test_keys();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct noise_policy policy = temperature(), read;
+        uint8_t out[POLICY_DOC_MAX];
+        struct cose_sign1 message;
+        size_t size;
+
+        policy.mechanism = cases[i].mechanism;
+        policy.lower = cases[i].lower;
+        policy.upper = cases[i].upper;
+        policy.parameter_num = cases[i].num;
+        policy.parameter_den = cases[i].den;
+        policy.memo_step = cases[i].memo_step;
+        policy.delta = cases[i].delta;
+        if (policy.mechanism != POLICY_DISCRETE_LAPLACE && policy.mechanism != POLICY_GEOMETRIC)
+            policy.output_bound = 0;
+        assert_int_equal(policy_doc_write(&policy, bytes_view(NULL, 0), &keys->ed25519, out, sizeof(out), &size),
+                         cases[i].r);
+        if (cases[i].r != 0)
+            continue;
+        assert_int_equal(cose_sign1_parse(bytes_view(out, size), &message), 0);
+        assert_int_equal(message.payload.data[0], cases[i].head);
+        assert_int_equal(policy_doc_verify(bytes_view(out, size), &keys->ed25519.key, 1, &keys->crypto, &read), 0);
+        expect_same(&policy, &read);
+    }
+}
+
+/* The second form with nothing in it that needs it. */
+static void has_one_way_to_say_a_policy(void **state)
+{
+    const struct test_keys *keys = test_keys();
+    struct noise_policy policy = temperature(), read;
+    uint8_t out[POLICY_DOC_MAX], payload[POLICY_SIZE_MAX], again[POLICY_DOC_MAX], scratch[POLICY_DOC_MAX + 64];
+    struct cose_order order = { .tagged = true, .algorithm = COSE_ED25519 };
+    struct cose_sign1 message;
+    size_t size;
+
+    (void)state;
+    order.external_aad = bytes_of_text("tinypart noise policy");
+    policy.memo_step = 1;
+    assert_int_equal(policy_doc_write(&policy, bytes_view(NULL, 0), &keys->ed25519, out, sizeof(out), &size), 0);
+    assert_int_equal(cose_sign1_parse(bytes_view(out, size), &message), 0);
+    memcpy(payload, message.payload.data, message.payload.size);
+    assert_int_equal(payload[message.payload.size - 3], 1); /* 17: 1, 18: 0 */
+    payload[message.payload.size - 3] = 0;
+    order.payload = bytes_view(payload, message.payload.size);
+    assert_int_equal(cose_sign1_write(&order, &keys->ed25519, scratch, sizeof(scratch), again, sizeof(again), &size),
+                     0);
+    assert_int_equal(policy_doc_verify(bytes_view(again, size), &keys->ed25519.key, 1, &keys->crypto, &read),
+                     POLICY_STRUCTURE);
+}
+
+static void says_what_may_leave(void **state)
+{
+    struct noise_policy policy = temperature();
+    int64_t least, most;
+    bool plain;
+
+    (void)state;
+    policy_output_range(&policy, &least, &most, &plain);
+    assert_true(least == -102000 && most == 106000 && !plain);
+    policy.mechanism = POLICY_ONE_BIT;
+    policy_output_range(&policy, &least, &most, &plain);
+    assert_true(least == 0 && most == 1 && plain);
+    policy.mechanism = POLICY_UNARY;
+    policy.lower = -3;
+    policy.upper = 44;
+    policy_output_range(&policy, &least, &most, &plain);
+    assert_true(least == 0 && most == (INT64_C(1) << 48) - 1 && plain && policy_categories(&policy) == 48);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +391,9 @@ int main(void)
         cmocka_unit_test(charges_randomized_response_by_its_logarithm),
         cmocka_unit_test(leaves_nothing_out_and_adds_nothing),
         cmocka_unit_test(keeps_its_bounds),
+        cmocka_unit_test(has_a_second_form_for_what_the_first_cannot_say),
+        cmocka_unit_test(has_one_way_to_say_a_policy),
+        cmocka_unit_test(says_what_may_leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
