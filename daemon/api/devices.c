@@ -17,7 +17,7 @@ struct device_body {
         { "class_name", FIELD_TEXT, false, offsetof(struct device_body, class_name), 1, NAME_SIZE - 1 }, \
         { "labels", FIELD_TEXT, false, offsetof(struct device_body, labels), 0, 2048 },                  \
     {                                                                                                    \
-        "report_key", FIELD_TEXT, false, offsetof(struct device_body, report_key), 1, 1024               \
+        "report_key", FIELD_TEXT, false, offsetof(struct device_body, report_key), 1, PEM_SIZE - 1       \
     }
 
 FORM(device_create_form, struct device_body,

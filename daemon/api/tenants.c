@@ -18,7 +18,7 @@ struct key_order {
     const char *public_key;
 };
 FORM(tenant_key_form, struct key_order,
-     { "public_key", FIELD_TEXT, true, offsetof(struct key_order, public_key), 1, 1024 });
+     { "public_key", FIELD_TEXT, true, offsetof(struct key_order, public_key), 1, PEM_SIZE - 1 });
 
 static json_t *tenant_json(const struct tenant *tenant)
 {

@@ -13,6 +13,7 @@
 #include "daemon/core/grant.h"
 #include "daemon/core/profile.h"
 #include "daemon/core/ports/clock.h"
+#include "daemon/core/signing_key.h"
 #include "daemon/core/texts.h"
 #include "daemon/core/transaction.h"
 
@@ -62,8 +63,12 @@ static int device_fill(struct core *core, const struct device_order *order, stru
         if (device->labels[i].value[0] == '\0')
             return refuse(why, REFUSED_INVALID, "labels", "name=value", "the label %s has no value",
                           device->labels[i].key);
-    if (order->report_key != NULL)
+    if (order->report_key != NULL) {
+        r = signing_key_check(core, order->report_key, "report_key", why);
+        if (r != 0)
+            return r;
         device->report_key = *order->report_key;
+    }
     device->state = DEVICE_CLAIMED;
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "daemon/core/access.h"
 #include "daemon/core/audit.h"
 #include "daemon/core/ports/clock.h"
+#include "daemon/core/signing_key.h"
 #include "daemon/core/texts.h"
 #include "daemon/core/transaction.h"
 
@@ -71,11 +72,6 @@ int tenant_list(struct core *core, const struct caller *caller, struct page page
     return r != 0 ? r : core->store->tenant_each(core->store, access_scope(caller), page, each, context);
 }
 
-static bool key_is_whole(const struct public_key *key)
-{
-    return (key->type == KEY_ED25519 && key->size == 32) || (key->type == KEY_P256 && key->size == 65);
-}
-
 static int count_live_key(void *context, const struct tenant_key *key)
 {
     *(unsigned *)context += key->revoked_ms == 0;
@@ -123,8 +119,9 @@ int tenant_key_add(struct core *core, const struct caller *caller, const char *t
     r = access_tenant(core, caller, tenant_name, &tenant, why);
     if (r != 0)
         return r;
-    if (!key_is_whole(public_key))
-        return refuse(why, REFUSED_INVALID, "key", "Ed25519 and P-256 keys are taken", "this is no public key");
+    r = signing_key_check(core, public_key, "public_key", why);
+    if (r != 0)
+        return r;
     key.tenant_id = tenant.id;
     r = core->crypto->sha256(core->crypto->context, bytes_view(public_key->raw, public_key->size), key.fingerprint);
     if (r != 0)

@@ -29,7 +29,8 @@ int tenant_create(struct core *core, const struct caller *caller, const char *na
 int tenant_get(struct core *core, const struct caller *caller, const char *name, struct tenant *out, struct why *why);
 int tenant_list(struct core *core, const struct caller *caller, struct page page,
                 int (*each)(void *context, const struct tenant *tenant), void *context, struct why *why);
-/* key comes decoded from PEM by the edge. One public key belongs to one tenant only: REFUSED_EXISTS. */
+/* key comes decoded from PEM by the edge. One public key belongs to one tenant only: REFUSED_EXISTS. One whose
+ * signatures cannot be checked here is REFUSED_INVALID. */
 int tenant_key_add(struct core *core, const struct caller *caller, const char *tenant, const struct public_key *key,
                    struct tenant_key *out, struct why *why);
 int tenant_key_list(struct core *core, const struct caller *caller, const char *tenant,

@@ -32,6 +32,19 @@ static int pragma_int(sqlite3 *db, const char *sql, int *out)
     return rc == SQLITE_ROW ? 0 : sqlite_result(db, rc) < 0 ? sqlite_result(db, rc) : -EIO;
 }
 
+/* Migrations that make a table anew drop the old one, which would take what refers to its rows along: foreign keys are
+ * off meanwhile (inside a transaction that setting has no effect), and every row's are checked before the commit. */
+static int foreign_keys_are_whole(sqlite3 *db)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA foreign_key_check", -1, &stmt, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    sqlite3_finalize(stmt);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc == SQLITE_ROW ? SQLITE_CONSTRAINT_FOREIGNKEY : rc;
+}
+
 int migration_check_owner(sqlite3 *db, struct why *why)
 {
     int owner = 0, objects = 0, version = 0, r;
@@ -85,21 +98,27 @@ static int apply_one(sqlite3 *db, const struct migration *migration, struct why 
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, record, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
+        rc = foreign_keys_are_whole(db);
+    if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         return 0;
     snprintf(doing, sizeof doing, "migration %s", migration->name);
-    r = fault_in_words(db, why, doing);
+    if (rc == SQLITE_CONSTRAINT_FOREIGNKEY) {
+        refuse(why, REFUSED_CONFLICT, "database", NULL, "%s: a row refers to one that is not there", doing);
+        r = -EIO;
+    } else {
+        r = fault_in_words(db, why, doing);
+    }
     if (!sqlite3_get_autocommit(db))
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return r;
 }
 
-int migration_apply(sqlite3 *db, const struct migration *list, size_t count, struct why *why)
+static int apply_all(sqlite3 *db, const struct migration *list, size_t count, int applied, struct why *why)
 {
     char hash[65];
-    int applied = 0;
-    int r = pragma_int(db, "PRAGMA user_version", &applied);
+    int r = 0;
 
     for (size_t i = 0; r == 0 && i < count; i++) {
         if (list[i].version > applied) {
@@ -114,5 +133,21 @@ int migration_apply(sqlite3 *db, const struct migration *list, size_t count, str
                           "migration %s was applied with another text (its SHA-256 was %.16s..., here %.16s...)",
                           list[i].name, hash[0] != '\0' ? hash : "not recorded", list[i].sha256);
     }
+    return r;
+}
+
+int migration_apply(sqlite3 *db, const struct migration *list, size_t count, struct why *why)
+{
+    int applied = 0, enforced = 0;
+
+    int r = pragma_int(db, "PRAGMA user_version", &applied);
+    if (r == 0)
+        r = pragma_int(db, "PRAGMA foreign_keys", &enforced);
+    if (r == 0 && sqlite3_exec(db, "PRAGMA foreign_keys = OFF", NULL, NULL, NULL) != SQLITE_OK)
+        r = fault_in_words(db, why, "before the migrations");
+    if (r == 0)
+        r = apply_all(db, list, count, applied, why);
+    if (enforced != 0 && sqlite3_exec(db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) != SQLITE_OK && r == 0)
+        r = fault_in_words(db, why, "after the migrations");
     return r;
 }

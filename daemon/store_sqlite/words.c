@@ -1,7 +1,7 @@
 /* words.c - spellings and columns that more than one domain's file reads. */
 #include "daemon/store_sqlite/words.h"
 
-const struct words key_type_words = WORDS("ed25519", "p256");
+const struct words key_type_words = WORDS("ed25519", "p256", "hss-lms", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87");
 const struct words step_state_words =
     WORDS("waiting", "triggering", "triggered", "manifest_fetched", "image_fetched", "probing", "installed",
           "delivered", "refused", "failed", "unreachable", "aborted");

@@ -63,9 +63,9 @@ static void fill_device(struct device *device)
     strcpy(device->labels[0].value, "1");
     strcpy(device->labels[1].key, "site");
     strcpy(device->labels[1].value, "lyon,=x");
-    device->report_key.type = KEY_ED25519;
-    device->report_key.size = 32;
-    memset(device->report_key.raw, 7, 32);
+    device->report_key.type = KEY_ML_DSA_87;
+    device->report_key.size = PUBLIC_KEY_SIZE_MAX;
+    memset(device->report_key.raw, 7, PUBLIC_KEY_SIZE_MAX);
 }
 
 static void a_device_comes_back_as_it_was_saved(void **state)

@@ -50,7 +50,7 @@ static struct tenant_key a_key(int64_t tenant_id, unsigned seed, enum key_type t
     struct tenant_key key = { .tenant_id = tenant_id, .created_ms = NOW };
 
     key.key.type = type;
-    key.key.size = type == KEY_ED25519 ? 32 : 65;
+    key.key.size = (size_t[]){ 0, 32, 65, 60, 1312, 1952, PUBLIC_KEY_SIZE_MAX }[type];
     memset(key.key.raw, (int)seed, key.key.size);
     digest_of(seed, key.fingerprint);
     return key;
@@ -84,6 +84,21 @@ static void a_key_belongs_to_one_tenant_and_stays_listed_when_revoked(void **sta
     ok(store->tenant_key_each(store, a, see_tenant_key, &seen));
     ok(store->tenant_key_each(store, b, see_tenant_key, &seen));
     assert_int_equal(seen.count, 1);
+}
+
+static void keys_of_every_kind_come_back_as_they_were_saved(void **state)
+{
+    struct store *store = *state;
+
+    for (unsigned type = KEY_ED25519; type <= KEY_ML_DSA_87; type++) {
+        char name[2] = { (char)('a' + type), '\0' };
+        struct tenant_key key = a_key(add_tenant(store, name), type, (enum key_type)type);
+        struct seen seen = { 0 };
+        ok(in_transaction(store, store->tenant_key_insert(store, &key)));
+        ok(store->tenant_key_each(store, key.tenant_id, check_key, &key));
+        ok(store->tenant_key_each(store, key.tenant_id, see_tenant_key, &seen));
+        assert_int_equal(seen.count, 1);
+    }
 }
 
 static void a_token_is_found_by_its_hash_only_and_revoked_once(void **state)
@@ -228,6 +243,7 @@ int contract_tenants(void)
         CONTRACT_TEST(a_tenant_is_found_by_name_and_id_and_listed_in_pages),
         CONTRACT_TEST(a_tenants_name_is_taken_once),
         CONTRACT_TEST(a_key_belongs_to_one_tenant_and_stays_listed_when_revoked),
+        CONTRACT_TEST(keys_of_every_kind_come_back_as_they_were_saved),
         CONTRACT_TEST(a_token_is_found_by_its_hash_only_and_revoked_once),
         CONTRACT_TEST(grants_are_listed_live_or_all_and_revoked_once),
         CONTRACT_TEST(the_audit_record_grows_by_one_at_a_time),

@@ -1,9 +1,11 @@
 /* test_migrations.c - databases of earlier versions, with content, under this program. */
 #include "tests/contract/store_contract.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/store_sqlite/migration.h"
@@ -12,6 +14,8 @@
 #define BEFORE_LOSSES 5 /* 0006_losses follows */
 
 static char folder[64], path[96];
+
+SEEN_EACH(tenant_key)
 
 /* Two tenants, devices 1, 2 and 70; releases over all of them, one pack of telemetry, a departed device. */
 static const char content[] =
@@ -47,6 +51,16 @@ static void make_old(const char *change)
         sqlite3_exec(db, change, NULL, NULL, &words) != SQLITE_OK)
         fail_msg("%s", words);
     ok(sqlite3_close(db));
+}
+
+static int run_sql(const char *sql)
+{
+    sqlite3 *db = NULL;
+
+    ok(sqlite3_open(path, &db));
+    int r = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    ok(sqlite3_close(db));
+    return r;
 }
 
 static struct store *open_now(void)
@@ -129,11 +143,70 @@ static void a_ledger_that_did_not_add_up_does_not_afterwards(void **state)
     }
 }
 
+/* What refers to a device must outlive the making anew of its table, and the ids that were given stay given. */
+static void keys_and_devices_are_kept_when_their_tables_are_made_anew(void **state)
+{
+    static const char keys[] =
+        "INSERT INTO tenant_key (id, tenant_id, type, raw, fingerprint, created_ms, revoked_ms) VALUES"
+        " (7, 2, 'p256', x'04', zeroblob(32), 5, 6);"
+        "INSERT INTO device (id, name, state, profile, class_name, address, sequence, telemetry_sequence,"
+        " report_key_type, report_key, created_ms, seen_ms)"
+        " VALUES (90, 'd90', 'claimed', 'tinypart', 'c', 'coap://[fd00::1]', 4, 3, 'ed25519', x'0102', 8, 9),"
+        " (91, 'd91', 'unclaimed', NULL, '', '', 0, 0, NULL, NULL, 1, 0);"
+        "INSERT INTO label VALUES (90, 'site', 'lyon');"
+        "DELETE FROM device WHERE id = 91;";
+    struct device device, next = { .name = "next", .state = DEVICE_UNCLAIMED };
+    struct tenant_key key = { .tenant_id = 1, .key = { .type = KEY_HSS_LMS, .size = 60 }, .fingerprint = { 1 } };
+    struct seen seen = { 0 };
+
+    (void)state;
+    make_old(keys);
+    struct store *store = open_now();
+    ok(store->check(store, NULL));
+    ok(store->device_by_name(store, "d90", &device));
+    assert_int_equal(device.id, 90);
+    assert_int_equal(device.state, DEVICE_CLAIMED);
+    assert_string_equal(device.address, "coap://[fd00::1]");
+    assert_int_equal(device.sequence, 4);
+    assert_int_equal(device.telemetry_sequence, 3);
+    assert_int_equal(device.report_key.type, KEY_ED25519);
+    assert_int_equal(device.report_key.size, 2);
+    assert_int_equal(device.created_ms, 8);
+    assert_int_equal(device.label_count, 1);
+    assert_string_equal(device.labels[0].value, "lyon");
+    ok(store->tenant_key_each(store, 2, see_tenant_key, &seen));
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.ids[0], 7);
+    ok(in_transaction(store, store->tenant_key_insert(store, &key)));
+    key.tenant_id = 77;
+    key.fingerprint[0] = 2;
+    assert_int_equal(in_transaction(store, store->tenant_key_insert(store, &key)),
+                     REFUSED_UNKNOWN); /* enforced again */
+    ok(in_transaction(store, store->device_insert(store, &next)));
+    assert_int_equal(next.id, 92);
+    store->close(store);
+    assert_int_equal(run_sql("UPDATE device SET sequence = 3 WHERE id = 90"), SQLITE_CONSTRAINT); /* the trigger */
+    ok(run_sql("SELECT id FROM device INDEXED BY device_unclaimed WHERE state = 'unclaimed'"));
+}
+
+static void a_row_that_refers_to_nothing_is_no_foundation_for_a_migration(void **state)
+{
+    struct why why = { "", "", "" };
+    struct store *store = NULL;
+
+    (void)state;
+    make_old("PRAGMA foreign_keys = OFF; INSERT INTO label VALUES (55, 'site', 'lyon')");
+    assert_int_equal(store_sqlite_open(path, &store, &why), -EIO);
+    assert_non_null(strstr(why.what, "a row refers to one that is not there"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ledger_of_epsilon_alone_keeps_all_that_it_had_and_gets_its_rho),
         cmocka_unit_test(a_ledger_that_did_not_add_up_does_not_afterwards),
+        cmocka_unit_test(keys_and_devices_are_kept_when_their_tables_are_made_anew),
+        cmocka_unit_test(a_row_that_refers_to_nothing_is_no_foundation_for_a_migration),
     };
     const char *place = getenv("TMPDIR");
 

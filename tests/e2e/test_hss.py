@@ -54,7 +54,23 @@ class TestHashBasedKey(unittest.TestCase):
         log = w.folder / "devices-node.log"
         wait_until(lambda: "policy: load: version 1" in log.read_text(), 60, "a device that took the policy")
 
-    def test_05_a_used_up_key_refuses_orders_in_words(self):
+    def test_05_a_tenants_image_is_signed_with_such_a_key_and_rolled_out(self):
+        w = self.world
+        key = w.folder / "beta.hss"
+        w.offline("keygen", "--type", "hss-lms", "--height", "5", "--width", "8", "-o", str(key))
+        w.ctl("tenant", "create", "beta")
+        w.ctl("tenant", "key", "add", "beta", f"{key}.pub.pem")
+        self.assertEqual([kept["type"] for kept in w.items("tenant", "key", "list", "beta")], ["hss-lms"])
+        with self.assertRaises(Refused) as refused:  # a key of the tenant, and not just any
+            w.image("beta", self.acme, "thermo", version="2.0")
+        self.assertIn("no live key of beta signed this bundle", refused.exception.err)
+        w.image("beta", key, "thermo", version="2.0")
+        w.ctl("grant", "create", "--tenant", "beta", "--selector", "", "--slots", "*", "--helpers", "*", "--sensors", "*")
+        w.ctl("rollout", "create", "--tenant", "beta", "--image", "thermo:2.0", "--selector", "site=lyon", "--slot", "2")
+        number = max(rollout["id"] for rollout in w.items("rollout", "list"))
+        self.assertEqual({name: step["state"] for name, step in w.rollout_ends(number).items()}, {name: "installed" for name in self.nodes})
+
+    def test_06_a_used_up_key_refuses_orders_in_words(self):
         w = self.world
         w.offline("key", "skip", str(w.key), "--to", "1024")
         w.kill()  # with what it had reserved

@@ -69,6 +69,29 @@ static void keeps_tenants_and_their_keys(void **state)
     crypto_key_free(key);
 }
 
+static void takes_hash_based_keys_and_refuses_what_it_cannot_check(void **state)
+{
+    struct rest *rest = *state;
+    struct public_key key = { .type = KEY_HSS_LMS, .size = 60, .raw = { [3] = 2, [7] = 5, [11] = 4, [12] = 0x61 } };
+    struct public_key lattice = { .type = KEY_ML_DSA_87, .size = 2592 };
+
+    crypto_key_free(tenant_with_key(rest, "acme"));
+    char *body = key_body(&key, "public_key");
+    json_t *added = expect(rest, 201, "POST", "/v1/tenants/acme/keys", body);
+    assert_string_equal(text_of(added, "type"), "hss-lms");
+    free(body);
+    key.raw[3] = 9; /* levels */
+    body = key_body(&key, "public_key");
+    expect_refusal(rest, 400, "invalid", "POST", "/v1/tenants/acme/keys", body);
+    free(body);
+    body = key_body(&lattice, "public_key");
+    if (crypto_openssl_has(KEY_ML_DSA_87))
+        expect(rest, 201, "POST", "/v1/tenants/acme/keys", body);
+    else
+        expect_refusal(rest, 400, "invalid", "POST", "/v1/tenants/acme/keys", body);
+    free(body);
+}
+
 static void gives_lists_in_pages(void **state)
 {
     struct rest *rest = *state;
@@ -299,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tells_its_version_and_status),
         TEST(keeps_tenants_and_their_keys),
+        TEST(takes_hash_based_keys_and_refuses_what_it_cannot_check),
         TEST(gives_lists_in_pages),
         TEST(keeps_devices),
         TEST(claims_what_registered_itself),
