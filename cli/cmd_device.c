@@ -40,9 +40,9 @@ static const struct column profile_columns[] = {
     { NULL, NULL, false },
 };
 
-static int put_report_key(const struct call *call, json_t *body)
+static int put_key(const struct call *call, json_t *body, const char *option, const char *field)
 {
-    const char *file = call_option(call, "report-key");
+    const char *file = call_option(call, option);
     uint8_t *pem = NULL;
     size_t size = 0;
 
@@ -55,7 +55,7 @@ static int put_report_key(const struct call *call, json_t *body)
     free(pem);
     if (text == NULL)
         return call_usage(call, "%s is no PEM text", file);
-    json_object_set_new(body, "report_key", text);
+    json_object_set_new(body, field, text);
     return EXIT_DONE;
 }
 
@@ -65,7 +65,8 @@ static int put_order(const struct call *call, json_t *body)
     common_put(call, body, "address", "address");
     common_put(call, body, "class", "class_name");
     common_put(call, body, "labels", "labels");
-    return put_report_key(call, body);
+    int r = put_key(call, body, "report-key", "report_key");
+    return r != EXIT_DONE ? r : put_key(call, body, "encryption-key", "encryption_key");
 }
 
 static int create(struct call *call)
@@ -187,6 +188,7 @@ static const struct option_row order_options[] = {
     { "class", 0, "NAME", false, "its board's name, where it is not the profile's" },
     { "labels", 0, "K=V,...", false, "for selectors, as site=lyon,floor=1" },
     { "report-key", 0, "PUB.pem", false, "what its SUIT reports are signed with" },
+    { "encryption-key", 0, "PUB.pem", false, "P-256: what images for it may be encrypted to" },
     { 0 },
 };
 

@@ -188,6 +188,8 @@ static int create(struct call *call)
     json_t *body = json_pack("{s:s, s:s, s:I}", "image", name, "version", version, "slot", (json_int_t)slot);
     common_put(call, body, "tenant", "tenant");
     common_put(call, body, "selector", "selector");
+    if (call_option(call, "encrypt") != NULL)
+        json_object_set_new(body, "transfer", json_string("encrypted"));
     r = common_put_integer(call, body, "concurrency", "concurrency", 1, 4096);
     if (r == EXIT_DONE)
         r = common_put_integer(call, body, "attempts", "attempts_max", 1, 16);
@@ -295,6 +297,7 @@ static const struct option_row create_options[] = {
     { "concurrency", 0, "N", false, "devices under way at once (64)" },
     { "attempts", 0, "N", false, "tries a device (4)" },
     { "deadline", 0, "TIME", false, "longest time of one device, as 15m" },
+    { "encrypt", 0, NULL, false, "each device gets the image encrypted to its own key" },
     { "watch", 0, NULL, false, "stay and show the progress" },
     { "timeout", 0, "TIME", false, "with --watch: stop watching after that" },
     { 0 },

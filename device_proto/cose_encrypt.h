@@ -92,6 +92,12 @@ int cose_encrypt_update(struct cose_stream *stream, const struct proto_crypto *c
 /* The tag that follows the content, and its size: COSE_TAG_SIZE with A128GCM, 0 with A128CTR. Wipes stream. */
 size_t cose_encrypt_finish(struct cose_stream *stream, uint8_t out_tag[COSE_TAG_SIZE]);
 
+/* Any part of a content under A128CTR by itself, from its byte offset on: for hosts that encrypt an image block by
+ * block as it is asked for. key and counter are those of the stream that cose_encrypt_begin readied, before its first
+ * update. out takes part.size bytes, and may be part's own memory. */
+int cose_encrypt_part(const uint8_t key[AES_KEY_SIZE], const uint8_t counter[AES_BLOCK], size_t offset,
+                      const struct proto_crypto *crypto, struct bytes part, uint8_t *out);
+
 void cose_stream_wipe(struct cose_stream *stream);
 
 #endif

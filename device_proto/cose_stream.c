@@ -186,6 +186,24 @@ int cose_encrypt_update(struct cose_stream *stream, const struct proto_crypto *c
     return r;
 }
 
+int cose_encrypt_part(const uint8_t key[AES_KEY_SIZE], const uint8_t counter[AES_BLOCK], size_t offset,
+                      const struct proto_crypto *crypto, struct bytes part, uint8_t *out)
+{
+    const struct bytes none = { NULL, 0 };
+    struct cose_stream stream;
+    int r;
+
+    r = cose_stream_begin(&stream, COSE_A128CTR, key, bytes_view(counter, AES_BLOCK), none, none, crypto);
+    count_on(stream.counter, offset / AES_BLOCK);
+    if (r == 0 && offset % AES_BLOCK != 0)
+        r = next_keystream(&stream, crypto);
+    stream.used = offset % AES_BLOCK;
+    if (r == 0)
+        r = cose_encrypt_update(&stream, crypto, part, out);
+    cose_stream_wipe(&stream);
+    return r;
+}
+
 size_t cose_encrypt_finish(struct cose_stream *stream, uint8_t out_tag[COSE_TAG_SIZE])
 {
     size_t size = 0;

@@ -14,7 +14,8 @@
 #include "device_proto/suit_text.h"
 
 /* Every envelope that suit_manifest_write makes fits, whatever key signs. */
-#define SUIT_ORDER_SIZE_MAX   (1216u + SIGNATURE_SIZE_MAX)
+#define SUIT_ORDER_SIZE_MAX   (1216u + SUIT_ENCRYPTION_MAX + SIGNATURE_SIZE_MAX)
+#define SUIT_ENCRYPTION_MAX   256u /* bytes of an order's encryption_info: one recipient */
 #define SUIT_TO_BE_SIGNED_MAX 128u /* every Sig_structure of one fits */
 
 /* ---- sequences of commands ---- */
@@ -219,15 +220,16 @@ struct suit_order {
     uint8_t vendor_id[SUIT_ID_SIZE];
     uint8_t class_id[SUIT_ID_SIZE];
     struct suit_component component;
-    uint8_t digest[DIGEST_SIZE]; /* SHA-256 of the image */
-    uint64_t size;               /* of the image, bytes; at most 2^32-1 in SUIT_RIOT */
-    struct bytes uri;            /* where the image is; 1..SUIT_URI_SIZE_MAX */
-    struct bytes reference_uri;  /* SUIT_37: this manifest's own address, which a report quotes; empty: none */
+    uint8_t digest[DIGEST_SIZE];  /* SHA-256 of the image */
+    uint64_t size;                /* of the image, bytes; at most 2^32-1 in SUIT_RIOT */
+    struct bytes uri;             /* where the image is; 1..SUIT_URI_SIZE_MAX */
+    struct bytes reference_uri;   /* SUIT_37: this manifest's own address, which a report quotes; empty: none */
+    struct bytes encryption_info; /* SUIT_37: header of the encrypted image (cose_encrypt.h); empty: it is plain */
 };
 
 /* The signed envelope. 0; SUIT_REFUSED_ROOM (too small a buffer, or an order beyond its bounds),
- * SUIT_REFUSED_UNSUPPORTED (a reference_uri in SUIT_RIOT, or an algorithm that the signer's key or the dialect lacks),
- * or a callback's fault. */
+ * SUIT_REFUSED_UNSUPPORTED (a reference_uri or encryption_info in SUIT_RIOT, or an algorithm that the signer's key or
+ * the dialect lacks), or a callback's fault. */
 int suit_manifest_write(const struct suit_order *order, const struct proto_crypto *crypto,
                         const struct proto_signer *signer, uint8_t *out, size_t capacity, size_t *out_size);
 

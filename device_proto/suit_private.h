@@ -52,7 +52,7 @@ int suit_digest_matches(const struct proto_crypto *crypto, struct bytes encoded,
 
 /* ---- the parts of an author that its files, and bundles, share ---- */
 
-#define SUIT_MANIFEST_ENCODED_MAX 1152u /* of an order, with a text of a bundle's size */
+#define SUIT_MANIFEST_ENCODED_MAX (1152u + SUIT_ENCRYPTION_MAX) /* of an order, with a text of a bundle's size */
 
 /* 0 for up to SUIT_URI_SIZE_MAX printable characters without a blank. */
 int suit_check_uri(struct bytes uri);

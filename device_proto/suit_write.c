@@ -6,7 +6,7 @@
 #include "device_proto/suit_author.h"
 
 #define SHARED_MAX   256u
-#define INSTALL_MAX  512u
+#define INSTALL_MAX  (512u + SUIT_ENCRYPTION_MAX)
 #define VALIDATE_MAX 8u
 #define BLOCK_MAX    (COSE_SIGN1_OVERHEAD + SUIT_SEAL_SIZE + SIGNATURE_SIZE_MAX)
 
@@ -28,6 +28,8 @@ static int check_order(const struct suit_order *order)
 {
     if (order->component.count == 0 || order->uri.size == 0)
         return SUIT_REFUSED_STRUCTURE;
+    if (order->encryption_info.size > SUIT_ENCRYPTION_MAX)
+        return SUIT_REFUSED_ROOM;
     return order->dialect == SUIT_RIOT && order->size > UINT32_MAX ? SUIT_REFUSED_ROOM : 0;
 }
 
@@ -56,11 +58,15 @@ static int write_shared(const struct suit_order *order, uint8_t out[SHARED_MAX],
 
 static int write_install(const struct suit_order *order, uint8_t out[INSTALL_MAX], struct bytes *out_view)
 {
-    const struct suit_value uri = { .parameter = SUIT_PARAMETER_URI, .bytes = order->uri };
+    const struct suit_value values[] = {
+        { .parameter = SUIT_PARAMETER_URI, .bytes = order->uri },
+        { .parameter = SUIT_PARAMETER_ENCRYPTION_INFO, .bytes = order->encryption_info },
+    };
     struct suit_script script = suit_script_on(order->dialect, out, INSTALL_MAX);
 
-    suit_script_parameters(
-        &script, order->dialect == SUIT_RIOT ? SUIT_DIRECTIVE_SET_PARAMETERS : SUIT_DIRECTIVE_OVERRIDE, &uri, 1);
+    suit_script_parameters(&script,
+                           order->dialect == SUIT_RIOT ? SUIT_DIRECTIVE_SET_PARAMETERS : SUIT_DIRECTIVE_OVERRIDE,
+                           values, order->encryption_info.size > 0 ? 2 : 1);
     suit_script_command(&script, SUIT_DIRECTIVE_FETCH, REPORT_FAILURE);
     suit_script_command(&script, SUIT_CONDITION_IMAGE_MATCH, REPORT_ALL);
     return suit_script_finish(&script, out_view);

@@ -8,7 +8,7 @@
 #include "daemon/core/device.h"
 
 struct device_body {
-    const char *name, *profile, *address, *class_name, *labels, *report_key;
+    const char *name, *profile, *address, *class_name, *labels, *report_key, *encryption_key;
 };
 
 #define DEVICE_FIELDS                                                                                    \
@@ -16,8 +16,9 @@ struct device_body {
         { "address", FIELD_TEXT, false, offsetof(struct device_body, address), 1, ADDRESS_SIZE - 1 },    \
         { "class_name", FIELD_TEXT, false, offsetof(struct device_body, class_name), 1, NAME_SIZE - 1 }, \
         { "labels", FIELD_TEXT, false, offsetof(struct device_body, labels), 0, 2048 },                  \
+        { "report_key", FIELD_TEXT, false, offsetof(struct device_body, report_key), 1, PEM_SIZE - 1 },  \
     {                                                                                                    \
-        "report_key", FIELD_TEXT, false, offsetof(struct device_body, report_key), 1, PEM_SIZE - 1       \
+        "encryption_key", FIELD_TEXT, false, offsetof(struct device_body, encryption_key), 1, 1024       \
     }
 
 FORM(device_create_form, struct device_body,
@@ -50,15 +51,18 @@ static json_t *labels_json(const struct device *device)
 
 static json_t *device_json(const struct request *request, const struct device *device)
 {
-    return json_pack("{s:I,s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "id", (json_int_t)device->id,
+    struct public_key encryption = { 0 };
+
+    (void)device_encryption_key(device, &encryption);
+    return json_pack("{s:I,s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", (json_int_t)device->id,
                      "name", json_words(device->name), "state", state_name(device->state), "profile",
                      json_words_or_null(device->profile), "class_name", json_words_or_null(device->class_name),
                      "address", json_words_or_null(device->address), "labels", labels_json(device), "sequence",
                      (json_int_t)device->sequence, "telemetry_sequence", (json_int_t)device->telemetry_sequence,
-                     "report_key", json_key(request, &device->report_key), "life_spent_epsilon",
-                     json_epsilon(device->life_spent.ueps), "life_cap_epsilon", json_cap(device->life_cap.ueps),
-                     "life_spent", json_loss(&device->life_spent), "created_at", json_time(device->created_ms),
-                     "seen_at", json_time(device->seen_ms));
+                     "report_key", json_key(request, &device->report_key), "encryption_key",
+                     json_key(request, &encryption), "life_spent_epsilon", json_epsilon(device->life_spent.ueps),
+                     "life_cap_epsilon", json_cap(device->life_cap.ueps), "life_spent", json_loss(&device->life_spent),
+                     "created_at", json_time(device->created_ms), "seen_at", json_time(device->seen_ms));
 }
 
 static json_t *slot_json(const struct slot *slot)
@@ -122,29 +126,45 @@ int devices_list(struct request *request, struct why *why)
     return r != 0 ? r : listing_end(&listing);
 }
 
-/* The order that a body stands for; key is where its report key goes. */
-static int read_order(const struct request *request, const char *name, struct public_key *key, struct device_order *out,
-                      struct why *why)
+/* An order, and where its keys are. */
+struct device_keys {
+    struct public_key report, encryption;
+};
+
+static int read_key(const struct request *request, const char *pem, struct public_key *key,
+                    const struct public_key **out, struct why *why)
+{
+    if (pem == NULL)
+        return 0;
+    int r = request->api->settings->public_read_pem(bytes_of_text(pem), key, why);
+    if (r == 0)
+        *out = key;
+    return r;
+}
+
+/* The order that a body stands for. */
+static int read_order(const struct request *request, const char *name, struct device_keys *keys,
+                      struct device_order *out, struct why *why)
 {
     const struct device_body *body = request->body.order;
 
-    *out = (struct device_order){ name, body->profile, body->address, body->class_name, body->labels, NULL };
-    if (body->report_key == NULL)
-        return 0;
-    int r = request->api->settings->public_read_pem(bytes_of_text(body->report_key), key, why);
-    if (r == 0)
-        out->report_key = key;
-    return r;
+    *out = (struct device_order){ .name = name,
+                                  .profile = body->profile,
+                                  .address = body->address,
+                                  .class_name = body->class_name,
+                                  .labels = body->labels };
+    int r = read_key(request, body->report_key, &keys->report, &out->report_key, why);
+    return r != 0 ? r : read_key(request, body->encryption_key, &keys->encryption, &out->encryption_key, why);
 }
 
 int devices_create(struct request *request, struct why *why)
 {
     const struct device_body *body = request->body.order;
     struct device_order order;
-    struct public_key key;
+    struct device_keys keys;
     struct device device;
 
-    int r = read_order(request, body->name, &key, &order, why);
+    int r = read_order(request, body->name, &keys, &order, why);
     if (r == 0)
         r = device_create(request->core, &request->caller, &order, &device, why);
     if (r != 0)
@@ -170,10 +190,10 @@ int devices_delete(struct request *request, struct why *why)
 int devices_claim(struct request *request, struct why *why)
 {
     struct device_order order;
-    struct public_key key;
+    struct device_keys keys;
     struct device device;
 
-    int r = read_order(request, request->path[0], &key, &order, why);
+    int r = read_order(request, request->path[0], &keys, &order, why);
     if (r == 0)
         r = device_claim(request->core, &request->caller, &order, &device, why);
     return r != 0 ? r : reply_device(request, 200, &device, why);

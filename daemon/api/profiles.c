@@ -19,13 +19,13 @@ static const char *outcome_name(enum profile_outcome outcome)
 /* Three parts, as one format of thirty members is past checking by eye. */
 static json_t *wire_json(const struct profile *profile)
 {
-    return json_pack("{s:s,s:s,s:s,s:o,s:i,s:s,s:i,s:i,s:i,s:s,s:s,s:s,s:o,s:b}", "name", profile->name, "description",
-                     profile->description, "dialect", profile->dialect, "image_types", json_list(profile->image_types),
-                     "slots", (int)profile->slots, "component", profile->component, "manifest_size_max",
-                     (int)profile->manifest_size_max, "image_size_max", (int)profile->image_size_max, "path_size_max",
-                     (int)profile->path_size_max, "vendor_domain", profile->vendor_domain, "class_name",
-                     profile->class_name, "algorithm", profile->algorithm, "accepts", json_list(profile->accepts),
-                     "tokens", profile->tokens);
+    return json_pack("{s:s,s:s,s:s,s:o,s:i,s:s,s:i,s:i,s:i,s:s,s:s,s:s,s:o,s:b,s:b}", "name", profile->name,
+                     "description", profile->description, "dialect", profile->dialect, "image_types",
+                     json_list(profile->image_types), "slots", (int)profile->slots, "component", profile->component,
+                     "manifest_size_max", (int)profile->manifest_size_max, "image_size_max",
+                     (int)profile->image_size_max, "path_size_max", (int)profile->path_size_max, "vendor_domain",
+                     profile->vendor_domain, "class_name", profile->class_name, "algorithm", profile->algorithm,
+                     "accepts", json_list(profile->accepts), "tokens", profile->tokens, "decrypts", profile->decrypts);
 }
 
 static json_t *asking_json(const struct profile *profile)

@@ -15,7 +15,8 @@ FORM(rollout_form, struct rollout_order,
      { "concurrency", FIELD_UNSIGNED, false, offsetof(struct rollout_order, concurrency), 1, ROLLOUT_CONCURRENCY_MAX },
      { "attempts_max", FIELD_UNSIGNED, false, offsetof(struct rollout_order, attempts_max), 1, ROLLOUT_ATTEMPTS_MAX },
      { "deadline_ms", FIELD_INTEGER, false, offsetof(struct rollout_order, deadline_ms), ROLLOUT_DEADLINE_MIN_MS,
-       ROLLOUT_DEADLINE_MAX_MS });
+       ROLLOUT_DEADLINE_MAX_MS },
+     { "transfer", FIELD_TEXT, false, offsetof(struct rollout_order, transfer), 5, 9 });
 
 static json_t *counts_json(const struct rollout *rollout)
 {
@@ -28,14 +29,14 @@ static json_t *counts_json(const struct rollout *rollout)
 
 static json_t *rollout_json(const struct rollout *rollout)
 {
-    return json_pack("{s:I,s:o,s:o,s:o,s:o,s:i,s:s,s:i,s:i,s:I,s:o,s:o,s:o,s:o}", "id", (json_int_t)rollout->id,
+    return json_pack("{s:I,s:o,s:o,s:o,s:o,s:i,s:s,s:i,s:i,s:I,s:o,s:o,s:o,s:o,s:s}", "id", (json_int_t)rollout->id,
                      "tenant", json_words(rollout->tenant), "image", json_words(rollout->image), "version",
                      json_words(rollout->version), "selector", json_words(rollout->selector), "slot",
                      (int)rollout->slot, "state", rollout_state_name(rollout->state), "concurrency",
                      (int)rollout->concurrency, "attempts_max", (int)rollout->attempts_max, "deadline_ms",
                      (json_int_t)rollout->deadline_ms, "created_by", json_words(rollout->created_by), "created_at",
                      json_time(rollout->created_ms), "finished_at", json_time(rollout->finished_ms), "steps",
-                     counts_json(rollout));
+                     counts_json(rollout), "transfer", rollout->encrypted ? "encrypted" : "plain");
 }
 
 /* Without the fetch paths: who knows one may fetch the image. */

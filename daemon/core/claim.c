@@ -86,6 +86,7 @@ static int save_try(struct core *core, struct claim *claim, const struct image *
                                       .image_path = manifest->image_path,
                                       .manifest_digest = manifest->digest,
                                       .image_digest = image->digest,
+                                      .content_key = manifest->content_key,
                                       .paths_expire_ms = now_ms + core->settings.path_lifetime_ms,
                                       .deadline_ms = c->step.deadline_ms,
                                       .due_ms = step_patience(c, now_ms),

@@ -37,7 +37,30 @@ static int take_address(const char *address, struct device *device, struct why *
     return text_copy(device->address, sizeof(device->address), address);
 }
 
-/* What create and claim share: profile, address, class, labels and report key out of the order. */
+bool device_encryption_key(const struct device *device, struct public_key *out)
+{
+    if (device->encryption_key[0] == 0)
+        return false;
+    *out = (struct public_key){ .type = KEY_P256, .size = P256_RAW_SIZE };
+    memcpy(out->raw, device->encryption_key, P256_RAW_SIZE);
+    return true;
+}
+
+/* Agreed with once, to know that it is a point of the curve. */
+static int take_encryption_key(struct core *core, const struct public_key *key, struct device *device, struct why *why)
+{
+    uint8_t ephemeral[P256_RAW_SIZE], secret[SECRET_SIZE];
+    int r = key->type == KEY_P256 ? core->crypto->ecdh_ephemeral(core->crypto->context, key, ephemeral, secret) : 1;
+
+    if (r > 0)
+        return refuse(why, REFUSED_INVALID, "encryption_key", "make one with tinypartctl keygen --type p256",
+                      "images are encrypted to P-256 keys, and this is none");
+    if (r == 0)
+        memcpy(device->encryption_key, key->raw, P256_RAW_SIZE);
+    return r;
+}
+
+/* What create and claim share: profile, address, class, labels and keys out of the order. */
 static int device_fill(struct core *core, const struct device_order *order, struct device *device, struct why *why)
 {
     struct profile profile;
@@ -70,7 +93,7 @@ static int device_fill(struct core *core, const struct device_order *order, stru
         device->report_key = *order->report_key;
     }
     device->state = DEVICE_CLAIMED;
-    return 0;
+    return order->encryption_key == NULL ? 0 : take_encryption_key(core, order->encryption_key, device, why);
 }
 
 static int audit_device(struct core *core, const struct caller *caller, const char *action, const struct device *device)
@@ -168,6 +191,7 @@ static void narrow(struct device *device)
     device->life_spent = (struct loss){ 0 };
     device->life_cap = (struct loss_caps){ 0 };
     device->report_key = (struct public_key){ 0 };
+    memset(device->encryption_key, 0, sizeof(device->encryption_key));
 }
 
 static const struct grant_need just_any = { .slot = -1 };

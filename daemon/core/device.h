@@ -19,14 +19,15 @@ struct device {
     int64_t id;
     char name[NAME_SIZE]; /* the endpoint name (ep) */
     enum device_state state;
-    char profile[NAME_SIZE];      /* "" while unclaimed */
-    char class_name[NAME_SIZE];   /* board; "" takes the profile's */
-    char address[ADDRESS_SIZE];   /* coap://..., "" unknown */
-    uint64_t sequence;            /* highest manifest sequence number given out (I9) */
-    uint64_t telemetry_sequence;  /* highest accepted */
-    struct public_key report_key; /* type 0: none; what its SUIT reports are signed with */
-    struct loss life_spent;       /* by its odometer */
-    struct loss_caps life_cap;    /* 0: that currency is unbounded, and counted all the same */
+    char profile[NAME_SIZE];               /* "" while unclaimed */
+    char class_name[NAME_SIZE];            /* board; "" takes the profile's */
+    char address[ADDRESS_SIZE];            /* coap://..., "" unknown */
+    uint64_t sequence;                     /* highest manifest sequence number given out (I9) */
+    uint64_t telemetry_sequence;           /* highest accepted */
+    struct public_key report_key;          /* type 0: none; what its SUIT reports are signed with */
+    uint8_t encryption_key[P256_RAW_SIZE]; /* images for it are encrypted to it; first byte 0: none */
+    struct loss life_spent;                /* by its odometer */
+    struct loss_caps life_cap;             /* 0: that currency is unbounded, and counted all the same */
     int64_t created_ms;
     int64_t seen_ms; /* 0: never */
     struct label labels[LABELS_MAX];
@@ -49,10 +50,11 @@ struct slot {
 struct device_order {
     const char *name;
     const char *profile;
-    const char *address;                 /* NULL or "": comes with its registration */
-    const char *class_name;              /* NULL or "": the profile's */
-    const char *labels;                  /* "site=lyon,floor=1" or NULL */
-    const struct public_key *report_key; /* NULL: reports of this device cannot be believed: refused */
+    const char *address;                     /* NULL or "": comes with its registration */
+    const char *class_name;                  /* NULL or "": the profile's */
+    const char *labels;                      /* "site=lyon,floor=1" or NULL */
+    const struct public_key *report_key;     /* NULL: reports of this device cannot be believed: refused */
+    const struct public_key *encryption_key; /* P-256; NULL: it gets no encrypted images */
 };
 
 int device_create(struct core *core, const struct caller *caller, const struct device_order *order, struct device *out,
@@ -72,6 +74,8 @@ int device_label(struct core *core, const struct caller *caller, const char *nam
 /* The owner's word on where a device is now: registrations alone do not take a claimed one to another host. */
 int device_move(struct core *core, const struct caller *caller, const char *name, const char *address,
                 struct device *out, struct why *why);
+/* The key that images for it are encrypted to; false: it has none. */
+bool device_encryption_key(const struct device *device, struct public_key *out);
 /* Refused (CONFLICT) while a step is under way on it. Charges stay: the ledger forgets nobody. */
 int device_delete(struct core *core, const struct caller *caller, const char *name, struct why *why);
 

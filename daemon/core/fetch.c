@@ -11,6 +11,7 @@
 #include "daemon/core/ports/clock.h"
 #include "daemon/core/step.h"
 #include "daemon/core/transaction.h"
+#include "device_proto/cose_encrypt.h"
 
 #define REMEMBERED 1024u
 #define LOOK_MS    60000 /* a step with more patience left than half of any give-up time is not even looked at */
@@ -128,6 +129,14 @@ static int progress(struct core *core, const struct fetch_target *target, uint64
     return transaction_end(core, save(core, c, to, image_bytes));
 }
 
+static int encrypt_block(struct core *core, const struct content_key *key, uint64_t offset, struct bytes block,
+                         uint8_t *out)
+{
+    return key->is_set
+               ? cose_encrypt_part(key->secret, key->secret + AES_KEY_SIZE, (size_t)offset, core->crypto, block, out)
+               : 0;
+}
+
 static int serve(struct core *core, const char *path, uint64_t offset, uint8_t *out, size_t capacity,
                  struct fetch_block *out_block)
 {
@@ -144,6 +153,10 @@ static int serve(struct core *core, const char *path, uint64_t offset, uint8_t *
     r = core->store->blob_read(core->store, target.digest, offset, out, capacity, &size, &target.total);
     if (r != 0)
         return r > 0 ? -ENOENT : r; /* a path always has its blob */
+    if (!target.is_manifest)
+        r = encrypt_block(core, &target.step.content_key, offset, bytes_view(out, size), out);
+    if (r != 0)
+        return r;
     r = progress(core, &target, offset + size);
     if (r != 0)
         return r;

@@ -143,6 +143,7 @@ int manifest_make(struct core *core, const struct step_case *c, const struct ima
                   struct manifest *out, struct why *why)
 {
     char image_url[TRIGGER_SIZE], component[64];
+    uint8_t encryption[SUIT_ENCRYPTION_MAX];
     struct suit_order order = { 0 };
 
     int r = manifest_key_check(core, &c->profile, why);
@@ -154,6 +155,8 @@ int manifest_make(struct core *core, const struct step_case *c, const struct ima
         r = manifest_trigger(&c->profile, base, out->manifest_path, out->trigger, &out->trigger_size, why);
     if (r == 0)
         r = order_make(core, c, image, &order);
+    if (r == 0)
+        r = manifest_encrypt(core, c, &out->content_key, encryption, &order.encryption_info, why);
     if (r == 0)
         r = profile_slot_text(c->profile.component, c->rollout.slot, component, sizeof(component));
     if (r == 0)

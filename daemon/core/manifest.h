@@ -14,6 +14,7 @@ struct manifest {
     char image_path[PATH_SIZE];
     uint8_t
         digest[DIGEST_SIZE]; /* SUIT's: over the manifest with its byte string head; also what its blob is kept by */
+    struct content_key content_key; /* what its image is encrypted with */
     size_t size;
     uint8_t envelope[SUIT_ORDER_SIZE_MAX];
     size_t trigger_size;
@@ -24,6 +25,11 @@ struct manifest {
  * addresses, a key of another algorithm than the device's, used-up sequence numbers, a manifest too large. */
 int manifest_make(struct core *core, const struct step_case *c, const struct image *image, const char *base,
                   struct manifest *out, struct why *why);
+
+/* manifest_encrypt.c: draws a content key for an order that travels encrypted, and writes the header that gives it to
+ * the device alone; an empty one for all others. Refused where the device has no key to encrypt to. */
+int manifest_encrypt(struct core *core, const struct step_case *c, struct content_key *out_key,
+                     uint8_t header[SUIT_ENCRYPTION_MAX], struct bytes *out_header, struct why *why);
 
 /* manifest_token.c: adds the access token to the envelope, where the profile reads one. Refused as above, and where no
  * grant covers the step any more. */

@@ -50,6 +50,7 @@ struct profile {
     bool neg_is_8f;          /* negation is 0x8F (Femto-Containers), not 0x87 (eBPF) */
     char algorithm[16];      /* manifest signature: "ed25519" or "esp256" */
     char accepts[64];        /* comma list of those it verifies: "ed25519,hss-lms" */
+    bool decrypts;           /* takes encrypted images (ECDH-ES + A128KW, A128CTR) */
     bool tokens;             /* reads an access token beside its manifest, and holds containers to it */
 };
 

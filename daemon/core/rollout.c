@@ -87,6 +87,9 @@ static int order_numbers(const struct rollout_order *order, struct rollout *roll
     rollout->concurrency = (unsigned)concurrency;
     rollout->attempts_max = (unsigned)attempts;
     rollout->slot = order->slot;
+    rollout->encrypted = order->transfer != NULL && strcmp(order->transfer, "encrypted") == 0;
+    if (!rollout->encrypted && order->transfer != NULL && strcmp(order->transfer, "plain") != 0)
+        return refuse(why, REFUSED_INVALID, "transfer", "plain or encrypted", "images are not sent in this way");
     if (order->slot >= SLOTS_MAX)
         return refuse(why, REFUSED_INVALID, "slot", NULL, "slots are 0 to %d", SLOTS_MAX - 1);
     return 0;
@@ -123,6 +126,17 @@ static int order_fill(struct ordering *ordering, const struct rollout_order *ord
     return grant_set_load(ordering->core, tenant.id, &ordering->grants);
 }
 
+static int can_decrypt(const struct profile *profile, const struct device *device, struct why *why)
+{
+    if (!profile->decrypts)
+        return refuse(why, REFUSED_CONFLICT, "transfer", "order it without --encrypt, or leave these devices out",
+                      "%s devices cannot decrypt images", profile->name);
+    if (device->encryption_key[0] == 0)
+        return refuse(why, REFUSED_CONFLICT, "device", "register it with the key that images for it are encrypted to",
+                      "device %s has no encryption key", device->name);
+    return 0;
+}
+
 /* Whether the device's kind can take the image; asked once for each kind. */
 static int kind_fits(struct ordering *ordering, const struct device *device)
 {
@@ -142,6 +156,8 @@ static int kind_fits(struct ordering *ordering, const struct device *device)
         return refuse(ordering->why, REFUSED_CONFLICT, "device",
                       "claim it with the key that its reports are signed with",
                       "device %s has no report key, so nobody could tell whether it installed the image", device->name);
+    if (ordering->rollout.encrypted)
+        return can_decrypt(profile, device, ordering->why);
     return 0;
 }
 
@@ -235,6 +251,8 @@ static int audit_rollout(struct core *core, const struct caller *caller, const c
     detail_text(&detail, "image", image);
     detail_text(&detail, "selector", rollout->selector);
     detail_number(&detail, "slot", rollout->slot);
+    if (rollout->encrypted)
+        detail_text(&detail, "transfer", "encrypted");
     if (devices > 0)
         detail_number(&detail, "devices", devices);
     return audit_append(core, caller, action, subject, rollout->tenant_id, detail_end(&detail));

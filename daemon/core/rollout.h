@@ -12,6 +12,7 @@
 
 #include "daemon/core/core.h"
 #include "daemon/core/limits.h"
+#include "device_proto/crypto.h"
 
 struct caller;
 struct suit_report;
@@ -34,6 +35,12 @@ enum step_state {
     STEP_STATES
 };
 
+/* What the image of one try is encrypted with, by A128CTR: any block of it by itself. */
+struct content_key {
+    bool is_set;                              /* false: it travels in clear */
+    uint8_t secret[AES_KEY_SIZE + AES_BLOCK]; /* the key, then the counter of the first block */
+};
+
 struct rollout {
     int64_t id;
     int64_t tenant_id;
@@ -43,6 +50,7 @@ struct rollout {
     char version[VERSION_SIZE];
     char selector[SELECTOR_SIZE];
     unsigned slot;
+    bool encrypted; /* each device gets the image encrypted to its own key */
     enum rollout_state state;
     unsigned concurrency;  /* steps under way at once */
     unsigned attempts_max; /* tries a step */
@@ -66,9 +74,10 @@ struct step {
     char manifest_path[PATH_SIZE]; /* fetch paths of the newest try: "/m/" and "/i/" with 16 characters */
     char image_path[PATH_SIZE];
     uint8_t manifest_digest[DIGEST_SIZE];
-    int64_t due_ms;       /* when the rules look at it again */
-    int64_t deadline_ms;  /* absolute: over after that; 0 before the first try */
-    uint64_t image_bytes; /* highest byte of the image served */
+    struct content_key content_key; /* of the newest try */
+    int64_t due_ms;                 /* when the rules look at it again */
+    int64_t deadline_ms;            /* absolute: over after that; 0 before the first try */
+    uint64_t image_bytes;           /* highest byte of the image served */
     int64_t created_ms;
     int64_t updated_ms;
 };
@@ -81,13 +90,15 @@ struct rollout_order {
     unsigned concurrency;  /* 0: 64 */
     unsigned attempts_max; /* 0: 4 */
     int64_t deadline_ms;   /* 0: 15 minutes */
+    const char *transfer;  /* "plain" (or NULL) or "encrypted" */
 };
 
 /* For a tenant's caller the selector picks among the devices that its grants cover, and none at all is
  * REFUSED_FORBIDDEN. For others it picks among all claimed ones: one that the tenant may not use makes the order
  * REFUSED_FORBIDDEN with that device named, and none at all is REFUSED_UNKNOWN. Also refused: a grant that lacks slot,
  * sensor or helpers, an image unfit for a device's profile, a slot held by another tenant whose grant still covers it,
- * a reporting device without a report key, no maintainer key. Nothing is saved then. */
+ * a reporting device without a report key, no maintainer key; for an encrypted transfer a profile that decrypts nothing
+ * or a device without an encryption key. Nothing is saved then. */
 int rollout_create(struct core *core, const struct caller *caller, const struct rollout_order *order,
                    struct rollout *out, struct why *why);
 int rollout_get(struct core *core, const struct caller *caller, int64_t id, struct rollout *out, struct why *why);

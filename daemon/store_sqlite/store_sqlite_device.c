@@ -38,10 +38,11 @@ enum {
     "ledger_cell(l.cells, d.id, 0), ledger_cell(l.cells, d.id, 1), ledger_cell(l.cells, d.id, 2)," \
     " ledger_cell(l.cells, d.id, 3)"
 #define MAY "ledger_cell(c.cells, d.id, 0), ledger_cell(c.cells, d.id, 1), ledger_cell(c.cells, d.id, 2)"
-#define COLUMNS                                                                                           \
-    "SELECT d.id, d.name, d.state, coalesce(d.profile, ''), d.class_name, d.address, d.sequence,"         \
-    " d.telemetry_sequence, d.report_key_type, d.report_key, " LOST ", " MAY ", d.created_ms, d.seen_ms," \
-    " (SELECT group_concat(key || char(31) || value, char(30)) FROM label WHERE device_id = d.id)"        \
+#define COLUMNS                                                                                    \
+    "SELECT d.id, d.name, d.state, coalesce(d.profile, ''), d.class_name, d.address, d.sequence,"  \
+    " d.telemetry_sequence, d.report_key_type, d.report_key, d.encryption_key, " LOST ", " MAY     \
+    ", d.created_ms, d.seen_ms,"                                                                   \
+    " (SELECT group_concat(key || char(31) || value, char(30)) FROM label WHERE device_id = d.id)" \
     " FROM device d LEFT JOIN life l ON l.place = d.id / 64 LEFT JOIN life_cap c ON c.place = d.id / 64"
 
 static const struct statements statements = {
@@ -49,8 +50,8 @@ static const struct statements statements = {
     {
         /* without a departed one of its name the id is NULL: the next */
         [INSERT] = "INSERT INTO device (name, state, profile, class_name, address, sequence, telemetry_sequence,"
-                   " report_key_type, report_key, created_ms, seen_ms, id) VALUES (?1, ?, ?, ?, ?,"
-                   " max(?, coalesce((SELECT sequence FROM departed WHERE name = ?1), 0)), ?, ?, ?, ?, ?,"
+                   " report_key_type, report_key, encryption_key, created_ms, seen_ms, id) VALUES (?1, ?, ?, ?, ?,"
+                   " max(?, coalesce((SELECT sequence FROM departed WHERE name = ?1), 0)), ?, ?, ?, ?, ?, ?,"
                    " (SELECT device_id FROM departed WHERE name = ?1)) RETURNING id",
         /* one that comes again keeps the caps that it had */
         [INSERT_LIFE_CAP] = "INSERT INTO life_cap (place, cells) SELECT ?1 / 64, ledger_set(NULL, ?1, ?2, ?3, ?4)"
@@ -58,7 +59,7 @@ static const struct statements statements = {
                             " ON CONFLICT (place) DO UPDATE SET cells = ledger_set(life_cap.cells, ?1, ?2, ?3, ?4)",
         [INSERT_LABEL] = "INSERT INTO label (device_id, key, value) VALUES (?, ?, ?)",
         [UPDATE] = "UPDATE device SET state = ?, profile = ?, class_name = ?, address = ?, report_key_type = ?,"
-                   " report_key = ? WHERE id = ?",
+                   " report_key = ?, encryption_key = ? WHERE id = ?",
         [DELETE_LABELS] = "DELETE FROM label WHERE device_id = ?",
         [BY_NAME] = COLUMNS " WHERE d.name = ?",
         [BY_ID] = COLUMNS " WHERE d.id = ?",
@@ -105,6 +106,7 @@ static void read_device(struct query *query, void *out)
 {
     struct device *device = out;
     struct label_text labels;
+    size_t size;
 
     device->id = take_int(query);
     take_text(query, device->name, sizeof device->name);
@@ -115,6 +117,7 @@ static void read_device(struct query *query, void *out)
     device->sequence = take_u64(query);
     device->telemetry_sequence = take_u64(query);
     take_key(query, &device->report_key);
+    take_bytes(query, device->encryption_key, sizeof device->encryption_key, &size);
     device->life_spent.ueps = take_int(query);
     device->life_spent.nrho = take_int(query);
     device->life_spent.delta = take_int(query);
@@ -132,6 +135,14 @@ static void put_text_or_null(struct query *query, const char *text)
 {
     if (text[0] != '\0')
         put_text(query, text);
+    else
+        put_id(query, 0);
+}
+
+static void put_encryption_key(struct query *query, const struct device *device)
+{
+    if (device->encryption_key[0] != 0)
+        put_bytes(query, bytes_view(device->encryption_key, sizeof device->encryption_key));
     else
         put_id(query, 0);
 }
@@ -164,6 +175,7 @@ static int insert_row(struct store *store, const struct device *device, int64_t 
     put_u64(&query, device->sequence);
     put_u64(&query, device->telemetry_sequence);
     put_key(&query, &device->report_key);
+    put_encryption_key(&query, device);
     put_int(&query, device->created_ms);
     put_int(&query, device->seen_ms);
     return query_int(&query, out_id);
@@ -236,6 +248,7 @@ static int update_row(struct store *store, const struct device *device)
     put_text(&query, device->class_name);
     put_text(&query, device->address);
     put_key(&query, &device->report_key);
+    put_encryption_key(&query, device);
     put_int(&query, device->id);
     return query_must_change(&query, REFUSED_UNKNOWN);
 }

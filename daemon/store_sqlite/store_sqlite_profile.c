@@ -4,11 +4,12 @@
 
 enum { BY_NAME, EACH };
 
-#define COLUMNS                                                                                                       \
-    "name, description, dialect, image_types, slots, component, manifest_size_max, image_size_max, path_size_max,"    \
-    " vendor_domain, class_name, trigger_path, trigger_nul, exec_path, answer_digits, outcome, give_up_ms, may_ping," \
-    " piggyback_only, block_szx_min, host_name_urls, shared_sequence, sequence_lost_at_boot, telemetry,"              \
-    " noises_on_board, telemetry_plain, helpers, branches_max, section_loads, neg_is_8f, algorithm, accepts, tokens"  \
+#define COLUMNS                                                                                                        \
+    "name, description, dialect, image_types, slots, component, manifest_size_max, image_size_max, path_size_max,"     \
+    " vendor_domain, class_name, trigger_path, trigger_nul, exec_path, answer_digits, outcome, give_up_ms, may_ping,"  \
+    " piggyback_only, block_szx_min, host_name_urls, shared_sequence, sequence_lost_at_boot, telemetry,"               \
+    " noises_on_board, telemetry_plain, helpers, branches_max, section_loads, neg_is_8f, algorithm, accepts, tokens, " \
+    "decrypts"                                                                                                         \
     " FROM profile"
 
 static const struct statements statements = {
@@ -63,6 +64,7 @@ static void read_profile(struct query *query, void *out)
     take_text(query, profile->algorithm, sizeof profile->algorithm);
     take_text(query, profile->accepts, sizeof profile->accepts);
     profile->tokens = take_bool(query);
+    profile->decrypts = take_bool(query);
 }
 
 static int store_profile_by_name(struct store *store, const char *name, struct profile *out)

@@ -8,14 +8,15 @@ enum { INSERT, BY_ID, COUNT, EACH, COUNTS, MOVE, UNFINISHED };
 
 #define COLUMNS                                                                                                    \
     "SELECT r.id, r.tenant_id, t.name, r.image_id, i.name, i.version, r.selector, r.slot, r.state, r.concurrency," \
-    " r.attempts_max, r.deadline_ms, r.created_by, r.created_ms, r.finished_ms"                                    \
+    " r.attempts_max, r.deadline_ms, r.created_by, r.created_ms, r.finished_ms, r.encrypted"                       \
     " FROM rollout r JOIN tenant t ON t.id = r.tenant_id JOIN image i ON i.id = r.image_id"
 
 static const struct statements statements = {
     DOMAIN_ROLLOUT,
     {
         [INSERT] = "INSERT INTO rollout (tenant_id, image_id, selector, slot, state, concurrency, attempts_max,"
-                   " deadline_ms, created_by, created_ms, finished_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " deadline_ms, created_by, created_ms, finished_ms, encrypted)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                    " RETURNING id",
         [BY_ID] = COLUMNS " WHERE r.id = ?1 AND (?2 = 0 OR r.tenant_id = ?2)",
         [COUNT] = "SELECT count(*) FROM rollout INDEXED BY rollout_open"
@@ -51,6 +52,7 @@ static void read_rollout(struct query *query, void *out)
     take_text(query, rollout->created_by, sizeof rollout->created_by);
     rollout->created_ms = take_int(query);
     rollout->finished_ms = take_int(query);
+    rollout->encrypted = take_bool(query);
 }
 
 static int store_rollout_insert(struct store *store, struct rollout *rollout)
@@ -69,6 +71,7 @@ static int store_rollout_insert(struct store *store, struct rollout *rollout)
     put_text(&query, rollout->created_by);
     put_int(&query, rollout->created_ms);
     put_int(&query, rollout->finished_ms);
+    put_int(&query, rollout->encrypted);
     return query_int(&query, &rollout->id);
 }
 

@@ -51,7 +51,7 @@ static const struct statements statements = {
                          " FROM rollout r WHERE r.state = 'running' AND " TAKEN_PLACES " < r.concurrency",
         [NEXT_SILENCE] = "SELECT min(due_ms) FROM step INDEXED BY step_under_way WHERE " UNDER_WAY,
         [TRY] = "UPDATE step SET state = 'triggering', attempts = attempts + 1, sequence = ?, manifest_path = ?,"
-                " image_path = ?, manifest_digest = ?, image_bytes = 0, due_ms = ?, updated_ms = ?,"
+                " image_path = ?, manifest_digest = ?, content_key = ?, image_bytes = 0, due_ms = ?, updated_ms = ?,"
                 " deadline_ms = CASE deadline_ms WHEN 0 THEN ? ELSE deadline_ms END"
                 " WHERE id = ? AND state = 'waiting'",
         [RAISE_SEQUENCE] = "UPDATE device SET sequence = ?1 WHERE sequence < ?1"
@@ -224,6 +224,7 @@ static int try_row(struct store *store, const struct step_try *attempt)
     put_text(&query, attempt->manifest_path);
     put_text(&query, attempt->image_path);
     put_digest(&query, attempt->manifest_digest);
+    put_content_key(&query, &attempt->content_key);
     put_int(&query, attempt->due_ms);
     put_int(&query, attempt->now_ms);
     put_int(&query, attempt->deadline_ms);

@@ -23,6 +23,22 @@ void take_key(struct query *query, struct public_key *out)
     take_bytes(query, out->raw, sizeof out->raw, &out->size);
 }
 
+void put_content_key(struct query *query, const struct content_key *key)
+{
+    if (key->is_set)
+        put_bytes(query, bytes_view(key->secret, sizeof key->secret));
+    else
+        put_id(query, 0);
+}
+
+static void take_content_key(struct query *query, struct content_key *out)
+{
+    size_t size = 0;
+
+    take_bytes(query, out->secret, sizeof out->secret, &size);
+    out->is_set = size == sizeof out->secret;
+}
+
 void read_step(struct query *query, void *out)
 {
     struct step *step = out;
@@ -44,4 +60,5 @@ void read_step(struct query *query, void *out)
     step->image_bytes = take_u64(query);
     step->created_ms = take_int(query);
     step->updated_ms = take_int(query);
+    take_content_key(query, &step->content_key);
 }

@@ -66,6 +66,7 @@ static void fill_device(struct device *device)
     device->report_key.type = KEY_ML_DSA_87;
     device->report_key.size = PUBLIC_KEY_SIZE_MAX;
     memset(device->report_key.raw, 7, PUBLIC_KEY_SIZE_MAX);
+    memset(device->encryption_key, 4, sizeof device->encryption_key);
 }
 
 static void a_device_comes_back_as_it_was_saved(void **state)
@@ -114,6 +115,7 @@ static void an_update_replaces_labels_and_keeps_name_and_numbers(void **state)
     strcpy(update.labels[0].value, "2");
     strcpy(update.address, "coap://[fd00::2]");
     memset(&update.report_key, 0, sizeof update.report_key);
+    memset(update.encryption_key, 0, sizeof update.encryption_key);
     strcpy(update.profile, "");
     update.state = DEVICE_UNCLAIMED;
     ok(in_transaction(store, store->device_update(store, &update)));
@@ -124,6 +126,7 @@ static void an_update_replaces_labels_and_keeps_name_and_numbers(void **state)
     assert_string_equal(found.profile, "");
     assert_int_equal(found.state, DEVICE_UNCLAIMED);
     assert_int_equal(found.report_key.type, 0);
+    assert_int_equal(found.encryption_key[0], 0);
     assert_int_equal(found.sequence, 3);
     assert_int_equal(found.life_spent.ueps, 0);
     strcpy(update.profile, "toaster");

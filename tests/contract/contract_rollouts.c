@@ -34,6 +34,7 @@ static void a_rollout_comes_back_with_its_counts(void **state)
     assert_string_equal(found.created_by, "uid:0");
     assert_int_equal(found.state, ROLLOUT_RUNNING);
     assert_int_equal(found.concurrency, 64);
+    assert_true(found.encrypted);
     assert_int_equal(found.attempts_max, 4);
     assert_int_equal(found.deadline_ms, 900000);
     assert_int_equal(found.steps[STEP_WAITING], 1);

@@ -49,6 +49,26 @@ static int move_step(const struct scene *scene, int64_t step_id, enum step_state
     return in_transaction(scene->store, scene->store->step_move(scene->store, &move));
 }
 
+static void a_step_keeps_the_content_key_of_its_newest_try(void **state)
+{
+    struct scene scene = set_up(state, 64);
+    struct store *store = scene.store;
+    struct step_try attempt = a_try(scene.step[0], 5, "m/1", "i/1");
+    struct fetch_target target;
+    struct step step;
+
+    attempt.content_key.is_set = true;
+    memset(attempt.content_key.secret, 9, sizeof attempt.content_key.secret);
+    ok(in_transaction(store, store->step_try(store, &attempt)));
+    ok(store->fetch_by_path(store, "i/1", NOW, &target));
+    assert_true(target.step.content_key.is_set);
+    assert_memory_equal(target.step.content_key.secret, attempt.content_key.secret, sizeof attempt.content_key.secret);
+    ok(move_step(&scene, scene.step[0], STEP_TRIGGERING, STEP_WAITING, "again"));
+    ok(try_step(&scene, scene.step[0], 6));
+    ok(store->step_by_id(store, scene.step[0], &step));
+    assert_false(step.content_key.is_set);
+}
+
 static void a_step_is_tried_with_a_sequence_number_that_only_rises(void **state)
 {
     struct scene scene = set_up(state, 64);
@@ -332,6 +352,7 @@ static void due_steps_may_be_moved_while_they_are_handed_out(void **state)
 int contract_steps(void)
 {
     const struct CMUnitTest tests[] = {
+        CONTRACT_TEST(a_step_keeps_the_content_key_of_its_newest_try),
         CONTRACT_TEST(a_step_is_tried_with_a_sequence_number_that_only_rises),
         CONTRACT_TEST(a_refused_try_within_a_transaction_leaves_the_rest_of_it),
         CONTRACT_TEST(a_step_moves_only_from_the_state_it_is_in),

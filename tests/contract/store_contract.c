@@ -131,6 +131,7 @@ int64_t add_rollout(struct store *store, int64_t tenant_id, int64_t image_id, un
                                .state = ROLLOUT_RUNNING,
                                .concurrency = concurrency,
                                .attempts_max = 4,
+                               .encrypted = true,
                                .deadline_ms = 900000,
                                .created_by = "uid:0",
                                .created_ms = NOW };

@@ -112,6 +112,7 @@ struct step_try {
     uint64_t sequence;
     const char *manifest_path, *image_path;
     const uint8_t *manifest_digest, *image_digest;
+    struct content_key content_key;
     int64_t paths_expire_ms;
     int64_t deadline_ms; /* set when the step has none yet */
     int64_t due_ms;

@@ -364,6 +364,34 @@ static void a_finished_stream_holds_no_key(void **state)
     assert_memory_equal(&stream, &zero, sizeof(zero));
 }
 
+/* What a stream gives, in any cut. */
+static void encrypts_any_part_by_itself(void **state)
+{
+    const struct cose_recipient recipient = { COSE_ECDH_ES_A128KW, none, none, &device()->public.key };
+    const struct cose_encrypt_order order = { COSE_A128CTR, &recipient, 1, suit };
+    const struct proto_crypto *crypto = &test_keys()->crypto;
+    uint8_t header[256], image[100], whole[100], part[100], key[AES_KEY_SIZE], counter[AES_BLOCK];
+    struct cose_stream stream;
+    struct proto_random random;
+    size_t size;
+
+    (void)state;
+    image_of(image, sizeof(image));
+    crypto_openssl_random(&random);
+    assert_int_equal(cose_encrypt_begin(&order, &random, crypto, header, sizeof(header), &size, &stream), 0);
+    memcpy(key, stream.key, sizeof(key));
+    memcpy(counter, stream.counter, sizeof(counter));
+    assert_int_equal(cose_encrypt_update(&stream, crypto, bytes_view(image, sizeof(image)), whole), 0);
+    assert_int_equal(cose_encrypt_finish(&stream, NULL), 0);
+    for (size_t from = 0; from <= sizeof(image); from++) {
+        for (size_t to = from; to <= sizeof(image); to++) {
+            struct bytes view = bytes_view(image + from, to - from);
+            assert_int_equal(cose_encrypt_part(key, counter, from, crypto, view, part), 0);
+            assert_memory_equal(part, whole + from, to - from);
+        }
+    }
+}
+
 static int forget_device(void **state)
 {
     (void)state;
@@ -376,6 +404,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decrypts_the_published_images),
         cmocka_unit_test(encrypts_for_several_devices_at_once),
+        cmocka_unit_test(encrypts_any_part_by_itself),
         cmocka_unit_test(a_device_that_is_not_addressed_reads_nothing),
         cmocka_unit_test(refuses_orders_that_it_cannot_meet),
         cmocka_unit_test(notices_every_changed_byte),
