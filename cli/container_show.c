@@ -12,6 +12,7 @@
 #include "device_proto/wasm.h"
 
 #define CONTENT_MAX (1u << 20)
+#define NAME_SHOWN  256u
 
 static const uint32_t all_helpers[] = { CONTAINER_SAUL_FIND_NTH, CONTAINER_SAUL_FIND_TYPE, CONTAINER_SAUL_READ,
                                         CONTAINER_ZTIMER_NOW, CONTAINER_ZTIMER_PERIODIC_WAKEUP };
@@ -33,6 +34,17 @@ int container_show_judge(struct bytes file, struct container_problem *problem, s
         verdict = container_judge(file, &limits, 0, scratch, problem, facts);
     }
     return (int)verdict;
+}
+
+/* A name out of a stranger's file, as a terminal and JSON can take it. */
+static json_t *name_json(struct bytes name)
+{
+    char text[NAME_SHOWN + 1];
+    size_t size = 0;
+
+    for (; size < name.size && size < NAME_SHOWN; size++)
+        text[size] = (char)(name.data[size] > 0x20 && name.data[size] < 0x7F ? name.data[size] : '?');
+    return json_stringn(text, size);
 }
 
 /* ---- one instruction ---- */
@@ -126,6 +138,14 @@ static void print_instruction(FILE *out, const struct container *container, uint
     fprintf(out, "?       opcode 0x%02x", in.opcode);
 }
 
+static void print_name(FILE *out, struct bytes name)
+{
+    json_t *shown = name_json(name);
+
+    fprintf(out, "%s:\n", shown != NULL ? json_string_value(shown) : "?");
+    json_decref(shown);
+}
+
 /* The whole text, NUL-terminated, the caller's to free; NULL: no room. */
 static char *disassemble(const struct container *container, const struct container_problem *problem)
 {
@@ -142,7 +162,7 @@ static char *disassemble(const struct container *container, const struct contain
 
         for (uint32_t i = 0; i < container->function_count; i++)
             if (container_function(container, i, &function) == 0 && function.offset == at * CONTAINER_INSTRUCTION_SIZE)
-                fprintf(out, "%.*s:\n", (int)function.name.size, (const char *)function.name.data);
+                print_name(out, function.name);
         fprintf(out, "%5u  ", (unsigned)at);
         print_instruction(out, container, at, count);
         if (problem->reason != 0 && problem->at_instruction && problem->instruction == at)
@@ -155,12 +175,6 @@ static char *disassemble(const struct container *container, const struct contain
 
 /* ---- the whole ---- */
 
-/* Sets a member to a text of any bytes: what is no UTF-8 is left out. */
-static void set_text(json_t *object, const char *member, struct bytes text)
-{
-    json_object_set_new(object, member, json_stringn((const char *)text.data, text.size));
-}
-
 static json_t *functions_of(const struct container *container)
 {
     struct container_function function;
@@ -168,7 +182,7 @@ static json_t *functions_of(const struct container *container)
 
     for (uint32_t i = 0; i < container->function_count; i++)
         if (container_function(container, i, &function) == 0)
-            json_array_append_new(list, json_stringn((const char *)function.name.data, function.name.size));
+            json_array_append_new(list, name_json(function.name));
     return list;
 }
 
@@ -261,7 +275,7 @@ static int show_wasm(json_t *object, struct bytes file)
     json_object_set_new(object, "verdict", json_string(r != 0 ? "refused" : "well-formed"));
     json_object_set_new(object, "reason", json_string(reason));
     if (r != 0) {
-        set_text(object, "import", problem.name);
+        json_object_set_new(object, "import", name_json(problem.name));
         return 0;
     }
     helpers = json_array();

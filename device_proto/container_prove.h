@@ -2,7 +2,8 @@
  * the instruction where the proof ends.
  * Proven means: whatever sensors, timers, context and data hold, no run meets a fault of any kind (enum
  * container_fault) on a device with these limits, reads a register or a stack byte that it never wrote (sensor readings
- * count as written, though a sensor that fails writes none), or takes more branches than it may. */
+ * count as written, though a sensor that fails writes none), or takes more branches than it may. Alignment is no part
+ * of it: a device whose processor faults on unaligned words must have its interpreter copy them. */
 #ifndef TINYPART_DEVICE_PROTO_CONTAINER_PROVE_H
 #define TINYPART_DEVICE_PROTO_CONTAINER_PROVE_H
 

@@ -1,8 +1,9 @@
 /* container_value.c - arithmetic and comparisons on intervals. */
 #include "device_proto/container_value.h"
 
-/* Offsets stay far from where an address could wrap; beyond, a pointer is just a number. */
-#define OFFSET_MAX (INT64_C(1) << 20)
+/* Offsets stay far from where an address could wrap, also of a section low in a device's flash; beyond, a pointer is
+ * just a number. */
+#define OFFSET_MAX (INT64_C(1) << 16)
 
 static int64_t smaller(int64_t a, int64_t b)
 {
@@ -170,7 +171,7 @@ static struct container_value after_rsh(const struct container_value *a, unsigne
     return value_between(0, (int64_t)(UINT64_MAX >> count));
 }
 
-/* By an amount that is not known (modulo 64 all are possible). */
+/* By an amount that is not known, from 0 to 63. */
 static struct container_value after_any_shift(enum container_operation operation, const struct container_value *a)
 {
     if (operation == OPERATION_LSH || (operation == OPERATION_RSH && a->least < 0))
@@ -178,11 +179,15 @@ static struct container_value after_any_shift(enum container_operation operation
     return value_between(smaller(a->least, 0), larger(a->most, -1));
 }
 
+/* Shifts count modulo 64 (RFC 9669), but an interpreter in C that leaves this to its compiler gets what the processor
+ * makes of 64 and more: nothing is known then. */
 static struct container_value after_shift(enum container_operation operation, const struct container_value *a,
                                           const struct container_value *b)
 {
     unsigned count = (unsigned)((uint64_t)b->least & 63u);
 
+    if (b->least < 0 || b->most > 63)
+        return value_any();
     if (!is_exact(b))
         return after_any_shift(operation, a);
     if (operation == OPERATION_LSH)

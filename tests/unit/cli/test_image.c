@@ -122,6 +122,20 @@ static void what_cannot_be_proven_is_marked_where_it_stands(void **state)
            NULL);
 }
 
+/* A function called "f\xff\n    0  exit": neither the text nor the list may be led astray by it. */
+static const uint8_t strange[] = "rBPF\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0\x10\0\0\0\1\0\0\0"
+                                 "f\xff\n    0  exit\0\0\xb7\0\0\0\1\0\0\0\x95\0\0\0\0\0\0\0\0\0\0\0\0";
+
+static void a_function_may_have_any_name(void **state)
+{
+    struct result *result = *state;
+
+    file_write("strange.rbpf", strange, sizeof(strange));
+    run_ctl(result, "image", "inspect", "strange.rbpf");
+    expect(result, EXIT_DONE, "functions            f??????0??exit\n", NULL);
+    expect(result, EXIT_DONE, "f??????0??exit:\n    0  mov     r0, 1\n    1  exit\n", NULL);
+}
+
 static void other_types_are_judged_by_their_own_rules(void **state)
 {
     struct result *result = *state;
@@ -149,6 +163,7 @@ int main(void)
         cmocka_unit_test(what_is_no_object_is_refused_with_advice),
         cmocka_unit_test(data_and_loops_are_shown_and_bundles_too),
         cmocka_unit_test(what_cannot_be_proven_is_marked_where_it_stands),
+        cmocka_unit_test(a_function_may_have_any_name),
         cmocka_unit_test(other_types_are_judged_by_their_own_rules),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

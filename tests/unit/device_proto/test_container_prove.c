@@ -208,6 +208,43 @@ static void an_index_is_bounded_by_what_guards_it(void **state)
     assert_int_equal(judge(&text), CONTAINER_PROVEN);
 }
 
+/* r4 in its range, r3 = 8 >> r4, a byte of the stack at r10 - 16 + r3. */
+static void shift_by_register(struct asm_text *text, int32_t by, bool masked)
+{
+    text->size = 0;
+    ASM_MOV(text, 0, 0);
+    asm_raw(text, 0x71, 4, 1, 0, 0); /* a byte of the context */
+    if (masked)
+        ASM_ALU(text, 0x50, 4, by);
+    else
+        ASM_MOV(text, 4, by);
+    ASM_MOV(text, 3, 8);
+    ASM_ALU_REG(text, 0x70, 3, 4);
+    ASM_MOV_REG(text, 2, 10);
+    ASM_ALU(text, 0x00, 2, -16);
+    ASM_ALU_REG(text, 0x00, 2, 3);
+    asm_raw(text, 0x72, 2, 0, 0, 1);
+    ASM_EXIT(text);
+}
+
+/* eBPF counts modulo 64; what an interpreter in C makes of 64 is its processor's choice. */
+static void a_shift_by_a_register_is_followed_below_64_only(void **state)
+{
+    struct asm_text text;
+
+    (void)state;
+    shift_by_register(&text, 63, false);
+    assert_int_equal(judge(&text), CONTAINER_PROVEN);
+    shift_by_register(&text, 64, false);
+    expect_unproven(&text, CONTAINER_UNPROVEN_ADDRESS, 8);
+    shift_by_register(&text, 63, true);
+    assert_int_equal(judge(&text), CONTAINER_PROVEN);
+    shift_by_register(&text, 127, true);
+    expect_unproven(&text, CONTAINER_UNPROVEN_ADDRESS, 8);
+    shift_by_register(&text, -1, false);
+    expect_unproven(&text, CONTAINER_UNPROVEN_ADDRESS, 8);
+}
+
 static void divisors_are_not_zero(void **state)
 {
     struct asm_text text = { .size = 0 };
@@ -430,6 +467,7 @@ int main(void)
         cmocka_unit_test(stack_is_written_before_it_is_read),
         cmocka_unit_test(each_region_has_its_bounds),
         cmocka_unit_test(an_index_is_bounded_by_what_guards_it),
+        cmocka_unit_test(a_shift_by_a_register_is_followed_below_64_only),
         cmocka_unit_test(divisors_are_not_zero),
         cmocka_unit_test(loops_end_within_the_branches_of_a_run),
         cmocka_unit_test(a_pointer_keeps_in_step_with_its_counter),
