@@ -144,8 +144,7 @@ static void refuse_here(struct cells_job *job, uint32_t chunk, unsigned slot, en
     }
 }
 
-/* Whether all devices of the chunk have room. */
-static bool raise_all(struct cells_job *job, uint32_t chunk, uint8_t *cells, const uint8_t *other)
+bool cells_raise(struct cells_job *job, uint32_t chunk, uint8_t *cells, const uint8_t *other)
 {
     size_t member = member_of(job->cohort, chunk);
     uint64_t all = member < job->cohort->member_count ? job->cohort->members[member].devices : 0;
@@ -196,7 +195,7 @@ static void sql_raise(sqlite3_context *context, int count, sqlite3_value **value
         return;
     }
     load(cells, values[2]);
-    if (raise_all(job, chunk, cells, cells_value(values[3])))
+    if (cells_raise(job, chunk, cells, cells_value(values[3])))
         sqlite3_result_blob(context, cells, CELLS_SIZE, SQLITE_TRANSIENT);
     else
         sqlite3_result_null(context);
@@ -224,6 +223,26 @@ static void sql_cell(sqlite3_context *context, int count, sqlite3_value **values
         loss = cells_get(cells, (unsigned)(sqlite3_value_int64(values[1]) & (CELLS_DEVICES - 1)));
     int64_t amounts[] = { loss.ueps, loss.nrho, loss.delta, loss.impure };
     sqlite3_result_int64(context, amounts[sqlite3_value_int(values[2]) & 3]);
+}
+
+/* ---- ledger_falls(before, after): whether any device has lost less, or is pure again; for the schema's triggers ----
+ */
+
+static bool falls(const uint8_t *before, const uint8_t *after)
+{
+    uint64_t fallen = 0;
+
+    if (before == NULL || after == NULL)
+        return true;
+    for (size_t at = 0; at < CELLS_SIZE; at += 8) /* big-endian numbers, the topmost bit of ueps being impure */
+        fallen |= get64(after + at) < get64(before + at);
+    return fallen != 0;
+}
+
+static void sql_falls(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    (void)count;
+    sqlite3_result_int(context, falls(cells_value(values[0]), cells_value(values[1])));
 }
 
 /* ---- ledger_set(cells, slot, ueps, nrho, delta) ---- */
@@ -266,6 +285,7 @@ static void sql_cells_final(sqlite3_context *context)
 int cells_register(sqlite3 *db)
 {
     const int direct = SQLITE_UTF8 | SQLITE_DIRECTONLY; /* never from within the file: no trigger, view or default */
+    const int guard = SQLITE_UTF8 | SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC;
     int rc = sqlite3_create_function_v2(db, "ledger_raise", 4, direct, NULL, sql_raise, NULL, NULL, NULL);
 
     if (rc == SQLITE_OK)
@@ -273,6 +293,8 @@ int cells_register(sqlite3 *db)
     if (rc == SQLITE_OK)
         rc = sqlite3_create_function_v2(db, "ledger_cell", 3, direct | SQLITE_DETERMINISTIC, NULL, sql_cell, NULL, NULL,
                                         NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_create_function_v2(db, "ledger_falls", 2, guard, NULL, sql_falls, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_create_function_v2(db, "ledger_set", 5, direct, NULL, sql_set, NULL, NULL, NULL);
     if (rc == SQLITE_OK)

@@ -31,6 +31,9 @@ struct cells_job {
     struct charge_refused refused;
 };
 
+/* Raises what the job's cohort loses of a chunk, in place; other: what the rule looks at, or NULL. Whether all of its
+ * devices have room: where one has not, cells is of no use any more, and job->refused says which. */
+bool cells_raise(struct cells_job *job, uint32_t chunk, uint8_t *cells, const uint8_t *other);
 /* Registers ledger_*() on a connection; migrations use them too. */
 int cells_register(sqlite3 *db);
 

@@ -27,6 +27,7 @@ enum domain {
     DOMAIN_FETCH,
     DOMAIN_POLICY,
     DOMAIN_LEDGER,
+    DOMAIN_CHARGE_ONE,
     DOMAIN_RECOUNT,
     DOMAIN_READING,
     DOMAIN_RELEASE,
@@ -48,6 +49,7 @@ struct store_sqlite {
     sqlite3_stmt *kept[DOMAINS][STATEMENTS_MAX];
     enum { GROUP_NONE, GROUP_EMPTY, GROUP_OPEN } group; /* open: SQLite's transaction has begun */
     bool in_part;                                       /* of a group: a transaction of the port's is open */
+    bool spoilt; /* a verb of several writes failed in between: the transaction cannot be committed */
 };
 
 static inline struct store_sqlite *store_sqlite_of(struct store *store)

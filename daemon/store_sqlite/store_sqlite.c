@@ -69,17 +69,6 @@ static int part_begin(struct store *store)
     return r;
 }
 
-static int part_commit(struct store *store)
-{
-    struct store_sqlite *self = store_sqlite_of(store);
-
-    if (!in_transaction(store))
-        return -EPERM;
-    int r = run(store, PART_KEEP);
-    self->in_part = false;
-    return r;
-}
-
 static void part_rollback(struct store *store)
 {
     struct store_sqlite *self = store_sqlite_of(store);
@@ -89,6 +78,22 @@ static void part_rollback(struct store *store)
         run(store, PART_KEEP);
     }
     self->in_part = false;
+    self->spoilt = false;
+}
+
+static int part_commit(struct store *store)
+{
+    struct store_sqlite *self = store_sqlite_of(store);
+
+    if (!in_transaction(store))
+        return -EPERM;
+    if (self->spoilt) {
+        part_rollback(store);
+        return -EIO;
+    }
+    int r = run(store, PART_KEEP);
+    self->in_part = false;
+    return r;
 }
 
 static int store_group_begin(struct store *store)
@@ -133,6 +138,7 @@ static void store_rollback(struct store *store)
         part_rollback(store);
     else if (has_begun(store))
         run(store, ROLLBACK);
+    store_sqlite_of(store)->spoilt = false;
 }
 
 static int store_commit(struct store *store)
@@ -143,7 +149,7 @@ static int store_commit(struct store *store)
         return part_commit(store);
     if (!has_begun(store))
         return -EPERM;
-    r = run(store, COMMIT);
+    r = store_sqlite_of(store)->spoilt ? -EIO : run(store, COMMIT);
     if (r != 0)
         store_rollback(store);
     return r;
@@ -246,6 +252,8 @@ static const char *const settings[] = {
 
 static int open_database(const char *path, sqlite3 **db)
 {
+    /* Counting its memory costs SQLite a lock for each piece of it. Only before its first use; later it is refused. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     int rc = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
     if (rc == SQLITE_OK)

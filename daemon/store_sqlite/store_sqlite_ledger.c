@@ -3,6 +3,7 @@
  * cap. Nothing is read before it is written, so no order of events can spend the same money twice. Where several scopes
  * are written (budget, filter, pool, odometer), a savepoint makes it all or none. */
 #include "daemon/store_sqlite/cells.h"
+#include "daemon/store_sqlite/charge.h"
 #include "daemon/store_sqlite/verbs.h"
 #include "daemon/store_sqlite/words.h"
 
@@ -19,13 +20,12 @@ enum {
     CAP_FIRST,
     BUDGET_STANDING,
     FILTER_STANDING,
+    RAISE_BUDGET,
     SPEND_BUDGET,
     SPEND_FILTER,
     SPEND_POOL,
     SPEND_SHARE,
     SPEND_LIFE,
-    SPEND_FILTER_ONE,
-    SPEND_LIFE_ONE,
     TRY_FILTER,
     TRY_POOL,
     TRY_LIFE,
@@ -39,15 +39,12 @@ enum {
 #define MEMBERS "WITH RECURSIVE member(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM member WHERE i + 1 < ?2) "
 /* Raises what stands at each member's place, ?3 + chunk; other: what ledger_raise() looks at beside it. A NULL cell is
  * refused by the column. */
-#define RAISE_FROM(table, other, from)                                                                        \
-    "INSERT INTO " table " (place, cells) SELECT ?3 + ledger_chunk(?1, i),"                                   \
-    " ledger_raise(?1, ledger_chunk(?1, i), NULL, " other(                                                    \
-        "?3 + ledger_chunk(?1, i)") ") FROM " from " WHERE"                                                   \
-                                    " true ON CONFLICT (place) DO UPDATE SET cells = ledger_raise(?1, " table \
-                                    ".place, " table ".cells, " other(table ".place") ")"
-#define RAISE(table, other) MEMBERS RAISE_FROM(table, other, "member")
-/* The same for a cohort of one member, without the recursion: what telemetry does all day. */
-#define RAISE_ONE(table, other) RAISE_FROM(table, other, "(SELECT 0 AS i WHERE ?2 = 1)")
+#define RAISE(table, other)                                                                               \
+    MEMBERS "INSERT INTO " table " (place, cells) SELECT ?3 + ledger_chunk(?1, i),"                       \
+            " ledger_raise(?1, ledger_chunk(?1, i), NULL, " other(                                        \
+                "?3 + ledger_chunk(?1, i)") ") FROM member WHERE true"                                    \
+                                            " ON CONFLICT (place) DO UPDATE SET cells = ledger_raise(?1," \
+                                            " " table ".place, " table ".cells, " other(table ".place") ")"
 #define TRY(table, other)                                                         \
     MEMBERS "SELECT count(ledger_raise(?1, ledger_chunk(?1, i), t.cells, " other( \
         "?3 + ledger_chunk(?1, i)") ")) FROM member LEFT JOIN " table " t ON t.place = ?3 + ledger_chunk(?1, i)"
@@ -86,19 +83,21 @@ static const struct statements statements = {
                             " ledger_cell(f.cells, ?1, 2), ledger_cell(f.cells, ?1, 3), cap_ueps, cap_nrho, cap_delta,"
                             " pure_only FROM filter f JOIN filter_cap c ON c.epoch = ?2"
                             " WHERE f.place = ?2 * 4294967296 + ?1 / 64 AND ledger_cell(f.cells, ?1, 1) > 0",
-        /* One statement spends: a new row starts with the cap given; one that is there keeps its own, and the lower of
-         * the two holds. The comparisons subtract, as a sum could leave int64. Over the cap given nothing is selected
-         * and so nothing written. ?3 ueps ?4 nrho ?5 delta ?6 impure; ?7 ?8 ?9 caps ?10 pure only; ?11 ?12 ?13 what is
-         * unlocked of them */
+        /* One statement spends. A row keeps its own cap, and the lower of that and the one given holds; a new row
+         * starts with the one given. The comparisons subtract, as a sum could leave int64. ?1 tenant ?2 epoch ?3 ueps
+         * ?4 nrho ?5 delta ?6 impure; ?7 ?8 ?9 caps ?10 pure only; ?11 ?12 ?13 what is unlocked of them */
+        [RAISE_BUDGET] = "UPDATE OR FAIL budget SET spent_ueps = spent_ueps + ?3,"
+                         " spent_nrho = spent_nrho + ?4, spent_delta = spent_delta + ?5, impure = max(impure, ?6)"
+                         " WHERE tenant_id = ?1 AND epoch = ?2"
+                         " AND (?3 = 0 OR (?3 <= cap_ueps - spent_ueps AND ?3 <= ?11 - spent_ueps))"
+                         " AND (?4 = 0 OR (?4 <= cap_nrho - spent_nrho AND ?4 <= ?12 - spent_nrho))"
+                         " AND (?5 = 0 OR (?5 <= cap_delta - spent_delta AND ?5 <= ?13 - spent_delta))"
+                         " AND (?6 = 0 OR pure_only + ?10 = 0)",
+        /* where there is no row yet; one that has no room is in conflict, and so refuses */
         [SPEND_BUDGET] = "INSERT INTO budget (tenant_id, epoch, spent_ueps, spent_nrho, spent_delta, impure, cap_ueps,"
                          " cap_nrho, cap_delta, pure_only) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10"
                          " WHERE ?3 <= ?11 AND ?4 <= ?12 AND ?5 <= ?13 AND ?6 + ?10 < 2"
-                         " ON CONFLICT (tenant_id, epoch) DO UPDATE SET spent_ueps = spent_ueps + ?3,"
-                         " spent_nrho = spent_nrho + ?4, spent_delta = spent_delta + ?5, impure = max(impure, ?6)"
-                         " WHERE (?3 = 0 OR ?3 <= min(cap_ueps, ?11) - spent_ueps)"
-                         " AND (?4 = 0 OR ?4 <= min(cap_nrho, ?12) - spent_nrho)"
-                         " AND (?5 = 0 OR ?5 <= min(cap_delta, ?13) - spent_delta)"
-                         " AND ?6 + max(pure_only, ?10) < 2",
+                         " ON CONFLICT (tenant_id, epoch) DO NOTHING",
         [SPEND_FILTER] = RAISE("filter", NOTHING),
         [SPEND_POOL] = RAISE("pool", SHARE_AT),
         [SPEND_SHARE] = MEMBERS "INSERT INTO share (place, tenant_id, cells) SELECT ?3 + ledger_chunk(?1, i), ?4,"
@@ -106,8 +105,6 @@ static const struct statements statements = {
                                 " ON CONFLICT (place, tenant_id) DO UPDATE SET"
                                 " cells = ledger_raise(?1, share.place, share.cells, NULL)",
         [SPEND_LIFE] = RAISE("life", CAPS_AT),
-        [SPEND_FILTER_ONE] = RAISE_ONE("filter", NOTHING),
-        [SPEND_LIFE_ONE] = RAISE_ONE("life", CAPS_AT),
         [TRY_FILTER] = TRY("filter", NOTHING),
         [TRY_POOL] = TRY("pool", SHARE_AT),
         [TRY_LIFE] = TRY("life", CAPS_AT),
@@ -119,8 +116,7 @@ static const struct statements statements = {
     },
 };
 
-#define PLACES_OF_EPOCH INT64_C(4294967296)
-#define EPOCH_MAX       (INT64_MAX / PLACES_OF_EPOCH)
+#define EPOCH_MAX (INT64_MAX / PLACES_OF_EPOCH)
 
 /* ---- terms and caps ---- */
 
@@ -279,23 +275,31 @@ static int refuse_budget(struct store *store, const struct charge *charge, struc
     return REFUSED_EXHAUSTED;
 }
 
-static int spend_budget(struct store *store, const struct charge *charge, struct charge_refused *refused)
+static int budget_write(struct store *store, unsigned which, const struct charge *charge)
 {
+    struct loss_caps now = budget_now(charge);
     struct query query;
 
-    query_open(&query, store, &statements, SPEND_BUDGET);
+    query_open(&query, store, &statements, which);
     put_int(&query, charge->tenant_id);
     put_int(&query, charge->epoch);
     put_int(&query, charge->loss.ueps);
     put_int(&query, charge->loss.nrho);
     put_int(&query, charge->loss.delta);
     put_int(&query, charge->loss.impure);
-    struct loss_caps now = budget_now(charge);
     put_caps(&query, &charge->budget_cap);
     put_int(&query, now.ueps);
     put_int(&query, now.nrho);
     put_int(&query, now.delta);
-    int r = query_must_change(&query, REFUSED_EXHAUSTED);
+    return query_must_change(&query, REFUSED_EXHAUSTED);
+}
+
+int charge_budget(struct store *store, const struct charge *charge, struct charge_refused *refused)
+{
+    int r = budget_write(store, RAISE_BUDGET, charge);
+
+    if (r == REFUSED_EXHAUSTED)
+        r = budget_write(store, SPEND_BUDGET, charge);
     return r == REFUSED_EXHAUSTED ? refuse_budget(store, charge, refused) : r;
 }
 
@@ -329,8 +333,6 @@ static int spend_scope(struct store *store, const struct charge *charge, enum ch
                      : scope == CHARGE_POOL ? (tries ? TRY_POOL : SPEND_POOL)
                                             : (tries ? TRY_LIFE : SPEND_LIFE);
 
-    if (charge->cohort->member_count == 1)
-        which = which == SPEND_FILTER ? SPEND_FILTER_ONE : which == SPEND_LIFE ? SPEND_LIFE_ONE : which;
     job.rule = scope == CHARGE_FILTER ? CELLS_UNDER_CAPS : scope == CHARGE_POOL ? CELLS_DRAWN : CELLS_UNDER_OTHER;
     job.caps = scope == CHARGE_POOL ? charge->pool_cap : charge->filter_cap;
     if (scope == CHARGE_POOL && charge->tenant_id != 0)
@@ -351,6 +353,13 @@ static int spend_share(struct store *store, const struct charge *charge)
     return raise(store, SPEND_SHARE, &job, charge->epoch * PLACES_OF_EPOCH, charge->tenant_id);
 }
 
+struct loss_caps charge_filter_caps(const struct charge *charge, const struct loss_caps *own)
+{
+    struct loss_caps caps = loss_caps_lower(own, &charge->filter_cap);
+
+    return charge->is_locked ? loss_caps_lower(&caps, &charge->filter_now) : caps;
+}
+
 /* The caps that hold: the epoch's own, or the present ones where those are lower. */
 static int filter_cap_hold(struct store *store, struct charge *charge, bool begins)
 {
@@ -361,9 +370,7 @@ static int filter_cap_hold(struct store *store, struct charge *charge, bool begi
         r = cap_write(store, CAP_FIRST, charge->epoch, &own);
     if (r < 0)
         return r;
-    charge->filter_cap = loss_caps_lower(&own, &charge->filter_cap);
-    if (charge->is_locked)
-        charge->filter_cap = loss_caps_lower(&charge->filter_cap, &charge->filter_now);
+    charge->filter_cap = charge_filter_caps(charge, &own);
     return 0;
 }
 
@@ -383,7 +390,7 @@ static int spend_devices(struct store *store, const struct charge *wanted, struc
     return r;
 }
 
-static int64_t only_device(const struct cohort *cohort)
+int64_t charge_only_device(const struct cohort *cohort)
 {
     return (int64_t)cohort->members[0].chunk * CELLS_DEVICES + __builtin_ctzll(cohort->members[0].devices);
 }
@@ -415,23 +422,20 @@ static int cohort_put(struct store *store, const struct cohort *cohort, int64_t 
     return query_int(&query, out_id);
 }
 
-static int record(struct store *store, const struct charge *charge)
+static bool is_of_one(const struct cohort *cohort)
 {
-    int64_t device_id = 0, cohort_id = 0;
-    struct query query;
-    int r = 0;
+    return cohort != NULL && cohort->device_count == 1;
+}
 
-    if (charge->cohort != NULL && charge->cohort->device_count == 1)
-        device_id = only_device(charge->cohort);
-    else if (charge->cohort != NULL)
-        r = cohort_put(store, charge->cohort, &cohort_id);
-    if (r != 0)
-        return r;
+int charge_record(struct store *store, const struct charge *charge, int64_t cohort_id)
+{
+    struct query query;
+
     query_open(&query, store, &statements, RECORD);
     put_text(&query, charge->cause);
     put_int(&query, charge->cause_id);
     put_id(&query, charge->tenant_id);
-    put_id(&query, device_id);
+    put_id(&query, is_of_one(charge->cohort) ? charge_only_device(charge->cohort) : 0);
     put_id(&query, cohort_id);
     put_int(&query, charge->epoch);
     put_id(&query, charge->loss.ueps); /* 0: it has no pure epsilon */
@@ -440,16 +444,26 @@ static int record(struct store *store, const struct charge *charge)
     return query_run(&query);
 }
 
+static int record(struct store *store, const struct charge *charge)
+{
+    int64_t cohort_id = 0;
+    int r = 0;
+
+    if (charge->cohort != NULL && !is_of_one(charge->cohort))
+        r = cohort_put(store, charge->cohort, &cohort_id);
+    return r != 0 ? r : charge_record(store, charge, cohort_id);
+}
+
 /* One device alone, which nobody counted out of the registry just now. */
 static int device_check(struct store *store, const struct cohort *cohort)
 {
     struct query query;
     int64_t one;
 
-    if (cohort == NULL || cohort->device_count != 1)
+    if (!is_of_one(cohort))
         return 0;
     query_open(&query, store, &statements, DEVICE_IS);
-    put_int(&query, only_device(cohort));
+    put_int(&query, charge_only_device(cohort));
     return query_int(&query, &one);
 }
 
@@ -458,10 +472,18 @@ static int charge_in_savepoint(struct store *store, const struct charge *charge,
     int r = device_check(store, charge->cohort);
 
     if (r == 0 && charge->tenant_id != 0)
-        r = spend_budget(store, charge, refused);
+        r = charge_budget(store, charge, refused);
     if (r == 0 && charge->cohort != NULL)
         r = spend_devices(store, charge, refused);
     return r != 0 ? r : record(store, charge);
+}
+
+/* Scope by scope, each of them conditional: a savepoint takes back what a later one refuses. */
+static int charge_parts(struct store *store, const struct charge *charge, struct charge_refused *refused)
+{
+    int r = savepoint_open(store);
+
+    return r != 0 ? r : savepoint_close(store, charge_in_savepoint(store, charge, refused));
 }
 
 static bool charge_is_valid(const struct charge *charge)
@@ -486,10 +508,10 @@ static int store_charge(struct store *store, const struct charge *charge, struct
 
     if (!charge_is_valid(charge))
         return -EINVAL;
-    int r = savepoint_open(store);
-    if (r != 0)
-        return r;
-    r = savepoint_close(store, charge_in_savepoint(store, charge, &refused));
+    if (!in_transaction(store))
+        return -EPERM;
+    int r = is_of_one(charge->cohort) && !charge->has_reserves ? charge_one(store, charge, &refused)
+                                                               : charge_parts(store, charge, &refused);
     if (r == REFUSED_EXHAUSTED && out_refused != NULL)
         *out_refused = refused;
     return r;
@@ -497,7 +519,7 @@ static int store_charge(struct store *store, const struct charge *charge, struct
 
 /* ---- one that is only tried ---- */
 
-static int try_budget(struct store *store, const struct charge *charge, struct charge_refused *refused)
+int charge_budget_try(struct store *store, const struct charge *charge, struct charge_refused *refused)
 {
     if (charge->tenant_id == 0)
         return 0;
@@ -533,7 +555,7 @@ static int store_charge_try(struct store *store, const struct charge *charge, in
 
     if (!charge_is_valid(charge))
         return -EINVAL;
-    int refused = try_budget(store, charge, &of_budget);
+    int refused = charge_budget_try(store, charge, &of_budget);
     int r = refused < 0 ? refused : 0;
     if (r == 0 && charge->cohort != NULL) {
         no_room = calloc(charge->cohort->member_count, sizeof *no_room);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/store_sqlite/cells.h"
 #include "daemon/store_sqlite/migration.h"
 #include "daemon/store_sqlite/store_sqlite.h"
 
@@ -49,6 +50,7 @@ static void run_sql(const char *sql)
     sqlite3 *db = NULL;
 
     ok(sqlite3_open(path, &db));
+    ok(cells_register(db)); /* the schema's triggers ask ledger_falls() */
     ok(sqlite3_exec(db, sql, NULL, NULL, NULL));
     ok(sqlite3_close(db));
 }
@@ -291,6 +293,8 @@ static void the_schema_itself_refuses_refunds_and_rewriting(void **state)
         "DELETE FROM charge",
         "UPDATE filter SET cells = " CELLS("04"),
         "UPDATE filter SET cells = zeroblob(1560)",
+        "UPDATE filter SET cells = CAST(substr(cells, 1, 7) || x'ff' || substr(cells, 9, 47) || x'04' ||"
+        " substr(cells, 57) AS BLOB)", /* a total that rises hides nobody */
         "UPDATE filter SET cells = x'00'",
         "UPDATE filter SET place = 1",
         "DELETE FROM filter",
@@ -307,6 +311,8 @@ static void the_schema_itself_refuses_refunds_and_rewriting(void **state)
     ok(in_transaction(store, store->audit_insert(store, &entry)));
     close_if_open(state);
     ok(sqlite3_open(path, &db));
+    assert_int_equal(sqlite3_exec(db, "UPDATE life SET cells = cells", NULL, NULL, NULL), SQLITE_ERROR);
+    ok(cells_register(db)); /* without the store's own functions nobody changes a row of cells at all */
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
         if (sqlite3_exec(db, attempts[i], NULL, NULL, NULL) != SQLITE_CONSTRAINT)
             fail_msg("not refused: %s", attempts[i]);
@@ -366,6 +372,32 @@ static void a_commit_that_cannot_be_written_leaves_nothing_and_the_next_one_work
     assert_int_equal(standing.spent.ueps, 5);
 }
 
+static void a_charge_that_fails_in_between_cannot_be_committed(void **state)
+{
+    struct store *store = *state;
+    int64_t device = add_device(store, "d", "tinypart"), tenant = add_tenant(store, "a");
+    struct cohort_member member;
+    struct cohort cohort = one_device(device, &member);
+    struct charge charge = charge_of_five(tenant, &cohort), broken = charge;
+    struct charge_standing standing;
+
+    broken.cause = "no cause that the schema knows"; /* found out with the last of its writes */
+    for (unsigned grouped = 0; grouped < 2; grouped++) {
+        if (grouped)
+            ok(store->group_begin(store));
+        ok(store->begin(store));
+        assert_true(store->charge(store, &broken, NULL) < 0);
+        assert_true(store->commit(store) < 0);
+        assert_int_equal(store->filter_standing(store, device, 100, &standing), REFUSED_UNKNOWN);
+        assert_int_equal(store->budget_standing(store, tenant, 100, &standing), REFUSED_UNKNOWN);
+    }
+    ok(in_transaction(store, store->charge(store, &charge, NULL))); /* the group's others go on */
+    ok(store->group_end(store));
+    ok(store->filter_standing(store, device, 100, &standing));
+    assert_int_equal(standing.spent.ueps, 5);
+    ok(store->ledger_recount(store, NULL, NULL));
+}
+
 /* Kills a process while it makes the file and its tables; how far it comes is left to the machine. */
 static void open_and_be_killed(unsigned spins)
 {
@@ -420,6 +452,7 @@ static int run_file_tests(void)
         FILE_TEST(the_schema_itself_refuses_refunds_and_rewriting),
         FILE_TEST(check_names_what_is_broken),
         FILE_TEST(a_commit_that_cannot_be_written_leaves_nothing_and_the_next_one_works),
+        FILE_TEST(a_charge_that_fails_in_between_cannot_be_committed),
         FILE_TEST(a_kill_while_the_file_is_made_leaves_one_that_opens),
     };
 
