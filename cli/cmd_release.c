@@ -28,6 +28,14 @@ static const struct column plan_columns[] = {
     { "devices exhausted", "exhausted_devices", false },
     { "the first", "first_exhausted", false },
     { "95 % error", "error95", false },
+    { "rho a device", "device_loss.rho", false },
+    { "delta a device", "device_loss.delta", false },
+    { "epsilon needed", "needed.epsilon", false },
+    { "rho needed", "needed.rho", false },
+    { "exhausts first", "exhausts_first.filter", false },
+    { "of its", "exhausts_first.currency", false },
+    { "of device", "exhausts_first.device", false },
+    { "times it fits", "exhausts_first.times", false },
     { NULL, NULL, false },
 };
 
@@ -39,13 +47,18 @@ static const struct column answer_columns[] = {
     { "from", "from", false },
     { "to", "to", false },
     { "value", "value", false },
+    { "bins", "bins", false },
+    { "quantiles", "quantiles", false },
+    { "the largest", "top", false },
     { "unit", "unit", false },
     { "95 % interval", "error95", false },
     { "devices asked", "cohort", false },
     { "epochs", "epochs", false },
     { "epsilon", "epsilon", false },
     { "protects", "privacy.unit", false },
+    { "rho", "rho", false },
     { "mechanism", "privacy.mechanism", false },
+    { "in words", "statement", false },
     { NULL, NULL, false },
 };
 
@@ -88,8 +101,16 @@ static int create(struct call *call)
     common_put(call, body, "sensor", "sensor");
     common_put(call, body, "selector", "selector");
     common_put(call, body, "epsilon", "epsilon");
+    common_put(call, body, "rho", "rho");
+    common_put(call, body, "mechanism", "mechanism");
+    common_put(call, body, "edges", "edges");
+    common_put(call, body, "at", "at");
+    common_put(call, body, "categories", "categories");
+    common_put(call, body, "error", "error");
     common_put(call, body, "request", "request");
     int r = common_put_time(call, body, "from", "from");
+    if (r == EXIT_DONE)
+        r = common_put_integer(call, body, "top", "top", 1, 64);
     if (r == EXIT_DONE)
         r = common_put_time(call, body, "to", "to");
     if (r != EXIT_DONE) {
@@ -138,13 +159,20 @@ static int answer(struct call *call)
 
 static const struct option_row create_options[] = {
     { "tenant", 0, "T", false, "who asks (a tenant's own token knows)" },
-    { "query", 0, "Q", true, "count, sum or mean" },
+    { "query", 0, "Q", true, "count, sum, mean, variance, histogram, quantiles or top" },
     { "sensor", 0, "S", true, "of which sensor" },
     { "selector", 'l', "L", true, "over which devices" },
-    { "epsilon", 0, "E", true, "privacy to spend, on every device asked and epoch touched, as 0.5" },
+    { "epsilon", 0, "E", false, "privacy to spend, on every device asked and epoch touched, as 0.5" },
+    { "rho", 0, "R", false, "the same for Gaussian noise, which has no epsilon, as 0.05" },
+    { "mechanism", 0, "M", false, "laplace or gaussian; else what epsilon or rho says" },
+    { "edges", 0, "LIST", false, "of a histogram's bins, as 0,10,20,30" },
+    { "at", 0, "LIST", false, "which quantiles, as 0.25,0.5,0.75" },
+    { "categories", 0, "LIST", false, "values that top may name, as 1,2,3" },
+    { "top", 0, "K", false, "how many of them, else 10" },
     { "from", 0, "TIME", false, "start of the window, as -1h; else of the present epoch" },
     { "to", 0, "TIME", false, "its end, not included; else now" },
     { "request", 0, "ID", false, "the same id with the same request replays the same answer, free of charge" },
+    { "error", 0, "X", false, "with --dry-run: which epsilon or rho keeps the 95 % error at X" },
     { "dry-run", 0, NULL, false, "only say what it would cost, and whether it would pass" },
     { 0 },
 };

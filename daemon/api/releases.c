@@ -8,27 +8,40 @@
 #include "daemon/api/json.h"
 #include "daemon/api/problem.h"
 #include "daemon/base/text.h"
+#include "daemon/core/ports/store.h"
 
 FORM(release_form, struct release_order,
      { "tenant", FIELD_TEXT, false, offsetof(struct release_order, tenant), 1, NAME_SIZE - 1 },
      { "query", FIELD_TEXT, true, offsetof(struct release_order, query), 1, 15 },
      { "sensor", FIELD_TEXT, true, offsetof(struct release_order, sensor), 1, NAME_SIZE - 1 },
      { "selector", FIELD_TEXT, false, offsetof(struct release_order, selector), 0, SELECTOR_SIZE - 1 },
-     { "epsilon", FIELD_EPSILON, true, offsetof(struct release_order, loss.ueps), 0, 0 },
+     { "epsilon", FIELD_EPSILON, false, offsetof(struct release_order, loss.ueps), 0, 0 },
+     { "rho", FIELD_TEXT, false, offsetof(struct release_order, rho), 1, 31 },
+     { "mechanism", FIELD_TEXT, false, offsetof(struct release_order, mechanism), 1, 15 },
+     { "edges", FIELD_TEXT, false, offsetof(struct release_order, edges), 1, 640 },
+     { "at", FIELD_TEXT, false, offsetof(struct release_order, at), 1, 640 },
+     { "categories", FIELD_TEXT, false, offsetof(struct release_order, categories), 1, 640 },
+     { "top", FIELD_INTEGER, false, offsetof(struct release_order, top), 1, 64 },
+     { "error", FIELD_TEXT, false, offsetof(struct release_order, error), 1, 31 },
      { "from", FIELD_TIME, false, offsetof(struct release_order, from_ms), 0, 0 },
      { "to", FIELD_TIME, false, offsetof(struct release_order, to_ms), 0, 0 },
      { "request", FIELD_TEXT, false, offsetof(struct release_order, request), 1, NAME_SIZE + 7 });
 
+static json_t *parameters_json(const struct release *release)
+{
+    return release->parameters[0] == '\0' ? json_null() : json_loads(release->parameters, 0, NULL);
+}
+
 static json_t *summary_json(const struct release *release)
 {
-    return json_pack("{s:I,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:I,s:I,s:o}", "id", (json_int_t)release->id,
-                     "request", json_words(release->request), "tenant", json_words(release->tenant), "query",
-                     release->query, "sensor", json_words(release->sensor), "selector", json_words(release->selector),
-                     "from", json_time(release->from_ms), "to", json_time(release->to_ms), "epsilon",
-                     release->loss.impure ? json_null() : json_epsilon(release->loss.ueps), "mechanism",
-                     release->mechanism, "loss", json_loss(&release->loss), "policy_version",
-                     (json_int_t)release->policy_version, "cohort", (json_int_t)release->cohort, "created_at",
-                     json_time(release->created_ms));
+    return json_pack(
+        "{s:I,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:I,s:I,s:o}", "id", (json_int_t)release->id, "request",
+        json_words(release->request), "tenant", json_words(release->tenant), "query", release->query, "parameters",
+        parameters_json(release), "sensor", json_words(release->sensor), "selector", json_words(release->selector),
+        "from", json_time(release->from_ms), "to", json_time(release->to_ms), "epsilon",
+        release->loss.impure ? json_null() : json_epsilon(release->loss.ueps), "mechanism", release->mechanism, "loss",
+        json_loss(&release->loss), "policy_version", (json_int_t)release->policy_version, "cohort",
+        (json_int_t)release->cohort, "created_at", json_time(release->created_ms));
 }
 
 static int reply_release(struct request *request, unsigned status, const struct release *release)
@@ -93,16 +106,30 @@ static json_t *error_json(const struct release_plan *plan)
     return json_string(text);
 }
 
+/* What such releases exhaust first. */
+static json_t *first_json(const struct release_plan *plan)
+{
+    static const char *const scopes[] = { "", "budget", "filter", "pool", "life" };
+
+    if (plan->first_scope < CHARGE_BUDGET || plan->first_scope > CHARGE_LIFE)
+        return json_null();
+    return json_pack("{s:s,s:s,s:I,s:o}", "filter", scopes[plan->first_scope], "currency",
+                     plan->first_currency == LOSS_IMPURE ? "pure epsilon" : loss_currency_name(plan->first_currency),
+                     "times", (json_int_t)plan->times, "device", json_words_or_null(plan->first_exhausted));
+}
+
 static json_t *plan_json(const struct release_plan *plan, json_t *problem)
 {
-    return json_pack("{s:b,s:b,s:o,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "would_pass", plan->would_pass,
-                     "replay", plan->replay, "problem", problem, "cohort", (json_int_t)plan->cohort, "epochs",
-                     (json_int_t)plan->epochs, "epsilon_per_device", json_epsilon(plan->device_loss.ueps),
-                     "tenant_epsilon", json_epsilon(plan->tenant_loss.ueps), "tenant_left_epsilon",
-                     json_epsilon(plan->tenant_left.ueps), "exhausted_devices", (json_int_t)plan->exhausted_devices,
-                     "first_exhausted", json_words_or_null(plan->first_exhausted), "error95", error_json(plan), "loss",
-                     json_loss(&plan->loss), "device_loss", json_loss(&plan->device_loss), "tenant_loss",
-                     json_loss(&plan->tenant_loss), "tenant_left", json_loss_caps(&plan->tenant_left));
+    return json_pack("{s:b,s:b,s:o,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "would_pass",
+                     plan->would_pass, "replay", plan->replay, "problem", problem, "needed",
+                     plan->has_needed ? json_loss(&plan->needed) : json_null(), "exhausts_first", first_json(plan),
+                     "cohort", (json_int_t)plan->cohort, "epochs", (json_int_t)plan->epochs, "epsilon_per_device",
+                     json_epsilon(plan->device_loss.ueps), "tenant_epsilon", json_epsilon(plan->tenant_loss.ueps),
+                     "tenant_left_epsilon", json_epsilon(plan->tenant_left.ueps), "exhausted_devices",
+                     (json_int_t)plan->exhausted_devices, "first_exhausted", json_words_or_null(plan->first_exhausted),
+                     "error95", error_json(plan), "loss", json_loss(&plan->loss), "device_loss",
+                     json_loss(&plan->device_loss), "tenant_loss", json_loss(&plan->tenant_loss), "tenant_left",
+                     json_loss_caps(&plan->tenant_left));
 }
 
 int releases_preview(struct request *request, struct why *why)

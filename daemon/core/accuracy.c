@@ -1,19 +1,16 @@
-/* accuracy.c - how much noise an answer needs, and how far off it may be.
- *
- * The discrete Laplace distribution of scale b = num/den has P(|Z| >= a) = 2 q^a / (1 + q), q = e^(-1/b). With
- * a = ceil(b ln 20): q^a <= 1/20, so P(|Z| >= a + 1) <= 2 (q/20) / (1 + q) <= 0.05. The same with ln 40 gives 0.025.
- * Both logarithms stand here as fractions rounded up, so that the stated interval is never too narrow. */
+/* accuracy.c - how much noise an answer needs. How far off it may be is privacy_loss.h's. */
 #include "daemon/core/accuracy.h"
 
 #include <errno.h>
 #include <stdbool.h>
 
+#include "device_proto/noise.h"
+
 typedef unsigned __int128 wide;
 typedef __int128 signed_wide;
 
-#define MICRO    1000000u
-#define LN20_NUM 2995733u /* ln 20 = 2.995732273..., over MICRO */
-#define LN40_NUM 3688880u /* ln 40 = 3.688879454... */
+#define MICRO 1000000u
+#define NANO  1000000000u
 
 static wide greatest_common_divisor(wide a, wide b)
 {
@@ -22,7 +19,7 @@ static wide greatest_common_divisor(wide a, wide b)
         a = b;
         b = rest;
     }
-    return a;
+    return a != 0 ? a : 1;
 }
 
 int noise_scale_of(int64_t sensitivity, int64_t ueps, uint64_t most, struct noise_scale *out)
@@ -53,25 +50,42 @@ int noise_scale_of(int64_t sensitivity, int64_t ueps, uint64_t most, struct nois
     return 0;
 }
 
-static int half_width(struct noise_scale scale, uint64_t ln_num, int64_t *out)
+static wide square_root(wide value) /* rounded down; value < 2^100 */
 {
-    wide divisor = (wide)scale.den * MICRO;
-    wide width = ((wide)scale.num * ln_num + divisor - 1) / divisor;
+    wide low = 0, high = (wide)1 << 50;
 
-    if (width > INT64_MAX)
+    while (low < high) {
+        wide middle = (low + high + 1) / 2;
+        if (middle * middle <= value)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+int noise_variance_of(int64_t sensitivity, int64_t nrho, struct noise_scale *out)
+{
+    if (sensitivity < 1 || sensitivity >> 40 != 0 || nrho < 1)
         return -ERANGE;
-    *out = (int64_t)width;
+    wide num = (wide)sensitivity * (wide)sensitivity * NANO, den = (wide)(uint64_t)nrho * 2;
+    wide common = greatest_common_divisor(num, den);
+    num /= common;
+    den /= common;
+    if (num / den >= NOISE_GAUSS_PRODUCT_MAX)
+        return -ERANGE;
+    /* t as the sampler has it; one more, for num that is rounded up may pass the next square */
+    wide t = square_root(num / den) + 2, most = NOISE_GAUSS_PRODUCT_MAX / (t * t);
+    if (most == 0)
+        return -ERANGE;
+    if (den > most) {
+        num = num / den * most + (num % den * most + den - 1) / den;
+        den = most;
+    }
+    if (noise_gauss_check((uint64_t)num, (uint64_t)den) != 0)
+        return -ERANGE;
+    *out = (struct noise_scale){ (uint64_t)num, (uint64_t)den };
     return 0;
-}
-
-int noise_half_width_95(struct noise_scale scale, int64_t *out)
-{
-    return half_width(scale, LN20_NUM, out);
-}
-
-int noise_half_width_975(struct noise_scale scale, int64_t *out)
-{
-    return half_width(scale, LN40_NUM, out);
 }
 
 /* Quotient towards minus infinity, and the rest (0 .. divisor-1). */

@@ -1,4 +1,4 @@
-/* accuracy.h - how much noise an answer needs, and how far off it may be: rationals and integers only (I5, I6). */
+/* accuracy.h - how much noise an answer needs, and quotients: rationals and integers only (I5, I6). */
 #ifndef TINYPART_CORE_ACCURACY_H
 #define TINYPART_CORE_ACCURACY_H
 
@@ -14,10 +14,9 @@ struct noise_scale {
  * 0, or -ERANGE when even the whole number does not fit. */
 int noise_scale_of(int64_t sensitivity, int64_t ueps, uint64_t most, struct noise_scale *out);
 
-/* Half widths a such that noise of this scale stays within -a .. a with probability at least 95 % or 97.5 %. -ERANGE
- * when it passes int64. */
-int noise_half_width_95(struct noise_scale scale, int64_t *out);
-int noise_half_width_975(struct noise_scale scale, int64_t *out);
+/* The variance of Gaussian noise that makes a query of this sensitivity cost at most nrho nano-rho: sensitivity^2 *
+ * 10^9 / (2 nrho), or the next larger fraction that the sampler takes. 0 or -ERANGE. */
+int noise_variance_of(int64_t sensitivity, int64_t nrho, struct noise_scale *out);
 
 /* value * factor / divisor, rounded half to even (divisor > 0). -ERANGE when it passes int64. */
 int scaled_ratio(int64_t value, int64_t factor, int64_t divisor, int64_t *out);

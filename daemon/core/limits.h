@@ -27,6 +27,7 @@
 #define COHORT_MAX              1000000    /* device-epochs that one release may touch */
 #define WINDOW_EPOCHS_MAX       366        /* epochs that one release may touch */
 #define RELEASE_UEPS_MAX        20000000LL /* epsilon 20: beyond that, an answer hides next to nothing */
+#define RELEASE_NRHO_MAX        10000000000LL /* rho 10: epsilon 32 at delta 1e-6 */
 #define IMAGE_SIZE_MAX          65536
 #define BUNDLE_SIZE_MAX         (IMAGE_SIZE_MAX + 8192) /* the largest signature included */
 #define RECORDS_PER_PACK_MAX    64

@@ -30,7 +30,8 @@ static void release_fill(const struct asked *asked, const struct release_order *
     out->from_ms = asked->from_ms;
     out->to_ms = asked->to_ms;
     out->loss = asked->loss;
-    snprintf(out->mechanism, sizeof(out->mechanism), "laplace");
+    snprintf(out->mechanism, sizeof(out->mechanism), "%s", mechanism_name(asked->mechanism));
+    snprintf(out->parameters, sizeof(out->parameters), "%s", asked->parameters_text);
     out->policy_version = asked->policy.version;
     out->cohort = asked->device_count;
     out->created_ms = asked->now_ms;
@@ -72,16 +73,13 @@ static int release_record(struct core *core, const struct caller *caller, const 
     return audit_append(core, caller, "release.create", subject, release->tenant_id, detail_end(&detail));
 }
 
-static int release_answer(struct core *core, const struct asked *asked, struct noised *sum, struct noised *count,
-                          struct release *out)
+static int release_answer(struct core *core, struct asked *asked, struct release *out)
 {
-    struct totals totals;
-
-    int r = cohort_totals(core, asked, &totals);
+    int r = asked_totals(core, asked);
     if (r == 0)
-        r = noise_add(core, &totals, sum, count);
+        r = noise_add(core, asked);
     if (r == 0)
-        r = release_answer_write(asked, out->id, sum, count, out->answer, sizeof(out->answer), &out->answer_size);
+        r = release_answer_write(asked, out->id, out->answer, sizeof(out->answer), &out->answer_size);
     if (r == 0)
         r = core->store->release_answer(core->store, out->id, out->answer, out->answer_size);
     return r;
@@ -90,13 +88,13 @@ static int release_answer(struct core *core, const struct asked *asked, struct n
 static int release_make(struct core *core, const struct caller *caller, const struct release_order *order,
                         struct asked *asked, struct release *out, struct exhausted *exhausted, struct why *why)
 {
-    struct noised sum, count;
-
     int r = asked_check(core, asked, why);
+    if (r == 0)
+        r = parameters_read(order, asked, why);
     if (r == 0)
         r = asked_cohort(core, asked, why);
     if (r == 0)
-        r = asked_noise(asked, &sum, &count, why);
+        r = asked_noise(asked, why);
     if (r == 0)
         r = room_check(core, asked, why);
     if (r != 0)
@@ -106,7 +104,7 @@ static int release_make(struct core *core, const struct caller *caller, const st
     if (r == 0)
         r = asked_charge(core, asked, out->id, exhausted);
     if (r == 0)
-        r = release_answer(core, asked, &sum, &count, out);
+        r = release_answer(core, asked, out);
     if (r == 0)
         r = release_record(core, caller, out);
     if (r == 0)
@@ -179,6 +177,9 @@ int release_create(struct core *core, const struct caller *caller, const struct 
 
     if (asked == NULL)
         return -ENOMEM;
+    if (order->error != NULL)
+        return refuse(why, REFUSED_INVALID, "error", "ask for a preview, and then with what it says",
+                      "only a preview takes a wanted error");
     asked->by_tenant = access_scope(caller) != 0;
     int r = access_release(core, caller, order, &tenant, why);
     if (r == 0)
@@ -190,18 +191,21 @@ int release_create(struct core *core, const struct caller *caller, const struct 
     return r;
 }
 
-static int preview_fill(struct core *core, struct asked *asked, struct release_plan *plan, struct why *why)
+static int preview_fill(struct core *core, const struct release_order *order, struct asked *asked,
+                        struct release_plan *plan, struct why *why)
 {
-    struct noised sum, count;
-
     int r = asked_check(core, asked, why);
     if (r == 0)
-        r = asked_cohort(core, asked, why);
+        r = parameters_read(order, asked, why);
     if (r == 0)
-        r = asked_noise(asked, &sum, &count, why);
+        r = asked_cohort(core, asked, why);
+    if (r == 0 && asked->error > 0)
+        r = plan_needed(asked, plan, why);
+    if (r == 0)
+        r = asked_noise(asked, why);
     if (r != 0)
         return r;
-    plan_error(asked, &sum, &count, plan);
+    plan_error(asked, plan);
     r = asked_standing(core, asked, plan);
     if (r != 0 || !plan->would_pass)
         return r;
@@ -235,7 +239,7 @@ int release_preview(struct core *core, const struct caller *caller, const struct
         plan.cohort = replay.cohort;
         plan.replay = plan.would_pass = true;
     } else {
-        r = preview_fill(core, asked, &plan, why);
+        r = preview_fill(core, order, asked, &plan, why);
     }
     if (r == 0)
         *out = plan;

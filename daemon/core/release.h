@@ -10,34 +10,45 @@
 
 struct caller;
 
+#define RELEASE_ANSWER_SIZE 12288
+
 struct release {
     int64_t id;
     char request[NAME_SIZE + 8]; /* the request id: given by the caller, or derived from the request's content */
     int64_t tenant_id;
     char tenant[NAME_SIZE];
-    char query[16]; /* "count", "sum", "mean" */
+    char query[16]; /* "count", "sum", "mean", "variance", "histogram", "quantiles", "top" */
     char sensor[NAME_SIZE];
     char selector[SELECTOR_SIZE];
-    char parameters[256];   /* of its kind of query, as JSON; "": none */
+    char parameters[768];   /* of its kind of query, as JSON; "": none */
     int64_t from_ms, to_ms; /* [from, to) */
-    char mechanism[16];     /* "laplace" */
+    char mechanism[16];     /* "laplace" or "gaussian" */
     struct loss loss;       /* charged to every asked device, in every epoch of the window */
     int64_t policy_version;
     int64_t cohort; /* devices asked */
     int64_t created_ms;
     size_t answer_size;
-    char answer[4096]; /* the JSON document as it left; replays give these bytes. Room for the longest that there is */
-    bool replayed;     /* this call was answered from the store, at no cost */
+    char answer[RELEASE_ANSWER_SIZE]; /* the JSON document as it left; replays give these bytes. Room for the longest
+                                         that there is */
+    bool replayed;                    /* this call was answered from the store, at no cost */
 };
 
 struct release_order {
     const char *tenant, *query, *sensor, *selector;
-    const char *mechanism; /* NULL: "laplace" */
+    const char *mechanism; /* NULL: "gaussian" where rho is given, else "laplace" */
     /* What it may cost: epsilon for a mechanism that has one, else rho. The rest follows from it and the mechanism. */
     struct loss loss;
+    const char *rho;        /* the same in decimals, up to 9 digits; NULL: as in loss */
+    const char *edges;      /* histogram: decimals, rising, by commas; each bin from one up to but without the next */
+    const char *at;         /* quantiles: numbers between 0 and 1, by commas */
+    const char *categories; /* top: decimals, by commas: the only ones that an answer names */
+    int64_t top;            /* top: how many of them; 0: 10, or all where there are fewer */
+    const char *error;      /* preview: half width of the 95 % interval that is wanted; NULL: as it comes */
     int64_t from_ms, to_ms; /* 0: start of the present epoch; now */
     const char *request;    /* NULL: derived */
 };
+
+#define RELEASE_TIMES_MAX 1000 /* a preview looks no further ahead */
 
 /* What it would cost, and whether it would pass. */
 struct release_plan {
@@ -52,7 +63,16 @@ struct release_plan {
     /* Half width of the 95 % interval of the answer, in the sensor's unit (count: readings): num / den. For a mean, as
      * if every asked device gave all the readings that count; den 0: no interval can be stated beforehand. */
     int64_t error95_num, error95_den;
-    bool replay; /* answered before: the stored bytes, at no cost */
+    /* With an error wanted: the least epsilon (or rho) that keeps it. Where the order gives neither, the plan is for
+     * it. */
+    bool has_needed;
+    struct loss needed;
+    /* Which filter such releases would exhaust first, and how many times the release fits before; a tenant is told of
+     * its own budget only. scope 0: none within RELEASE_TIMES_MAX. */
+    int first_scope; /* enum charge_scope */
+    enum loss_currency first_currency;
+    int64_t times; /* that it fits; 0: not even once */
+    bool replay;   /* answered before: the stored bytes, at no cost */
     bool would_pass;
     int refusal; /* enum refusal when it would not */
     struct why why;

@@ -189,6 +189,69 @@ static int first_exhausted_name(struct core *core, const struct exhausted *first
     return r;
 }
 
+/* Whether the release would fit so many times over; if not, what refuses first. */
+static int fits_times(struct core *core, const struct asked *asked, int64_t times, struct exhausted *first)
+{
+    struct release_plan unused = { 0 };
+    struct charge charge = charge_of(asked, 1);
+    int r = 0;
+
+    charge.loss = (struct loss){ 0 };
+    loss_add_times(&charge.loss, &asked->loss, times);
+    *first = (struct exhausted){ 0 };
+    for (charge.epoch = asked->first_epoch; r == 0 && charge.epoch <= asked->last_epoch; charge.epoch++)
+        r = epoch_plan(core, asked, &charge, &unused, first);
+    return r;
+}
+
+/* Of the tenant's own budget alone: how full filters are tells of other tenants. */
+static void budget_ahead(const struct asked *asked, struct release_plan *plan)
+{
+    const struct loss none = { 0 };
+    struct loss all;
+
+    for (plan->times = 0; plan->times < RELEASE_TIMES_MAX; plan->times++) {
+        all = none;
+        loss_add_times(&all, &asked->loss, plan->times + 1);
+        plan->first_currency = loss_fits(&none, &all, &plan->tenant_left);
+        if (plan->first_currency == LOSS_NONE)
+            continue;
+        plan->first_scope = CHARGE_BUDGET;
+        return;
+    }
+}
+
+/* Which filter the like of this release would exhaust first. */
+static int plan_ahead(struct core *core, const struct asked *asked, struct release_plan *plan)
+{
+    struct exhausted first, found;
+    int64_t fit = 1, fail = RELEASE_TIMES_MAX + 1;
+
+    if (asked->by_tenant) {
+        budget_ahead(asked, plan);
+        return 0;
+    }
+    int r = fits_times(core, asked, RELEASE_TIMES_MAX, &found);
+    if (r == 0 && found.refused.scope == 0)
+        fit = RELEASE_TIMES_MAX;
+    for (first = found; r == 0 && fail - fit > 1 && fit < RELEASE_TIMES_MAX;) {
+        const int64_t middle = fit + (fail - fit) / 2;
+        r = fits_times(core, asked, middle, &found);
+        if (found.refused.scope == 0) {
+            fit = middle;
+            continue;
+        }
+        fail = middle;
+        first = found;
+    }
+    if (r != 0)
+        return r;
+    plan->times = fit;
+    plan->first_scope = (int)first.refused.scope;
+    plan->first_currency = first.refused.currency;
+    return first_exhausted_name(core, &first, plan);
+}
+
 int asked_standing(struct core *core, const struct asked *asked, struct release_plan *plan)
 {
     struct charge charge = charge_of(asked, 1);
@@ -208,7 +271,11 @@ int asked_standing(struct core *core, const struct asked *asked, struct release_
         return r;
     plan->would_pass = !first.no_budget && first.refused.scope == 0;
     if (plan->would_pass)
-        return 0;
+        return plan_ahead(core, asked, plan);
+    plan->first_scope = (int)first.refused.scope;
+    if (asked->by_tenant && plan->first_scope == CHARGE_POOL)
+        plan->first_scope = CHARGE_FILTER; /* the difference tells of others' reserves */
+    plan->first_currency = first.refused.currency;
     r = exhausted_refuse(core, asked, &first, &plan->why);
     plan->refusal = r;
     return r < 0 ? r : 0;

@@ -1,4 +1,4 @@
-/* release_cohort.c - who is asked, and what they said.
+/* release_cohort.c - who is asked.
  *
  * The cohort follows from labels, selector and grants. A device without one reading is in it and pays like the others:
  * otherwise the charge itself would tell who has data. */
@@ -107,35 +107,4 @@ int asked_cohort(struct core *core, struct asked *asked, struct why *why)
                       "no device with these labels is granted to tenant %s for sensor %s", asked->tenant.name,
                       asked->policy.sensor);
     return cohort_make(core, asked);
-}
-
-int cohort_totals(struct core *core, const struct asked *asked, struct totals *out)
-{
-    struct aggregate_query query = {
-        .tenant_id = asked->tenant.id,
-        .sensor = asked->policy.sensor,
-        .from_ms = asked->from_ms,
-        .to_ms = asked->to_ms,
-        .contributions = asked->policy.contributions,
-        .lower = asked->policy.lower,
-        .upper = asked->policy.upper,
-        .scale = asked->policy.scale,
-    };
-    struct totals totals = { 0 };
-    struct aggregate part;
-
-    for (int64_t i = 0; i < asked->device_count; i++) {
-        for (int64_t epoch = asked->first_epoch; epoch <= asked->last_epoch; epoch++) {
-            query.device_id = asked->devices[i];
-            query.epoch = epoch;
-            int r = core->store->reading_aggregate(core->store, &query, &part);
-            if (r != 0)
-                return r;
-            if (__builtin_add_overflow(totals.count, part.count, &totals.count) ||
-                __builtin_add_overflow(totals.sum, part.sum, &totals.sum))
-                return -EOVERFLOW; /* policies make it impossible */
-        }
-    }
-    *out = totals;
-    return 0;
 }

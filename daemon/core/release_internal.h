@@ -7,7 +7,32 @@
 #include "daemon/core/ports/store.h"
 #include "daemon/core/release.h"
 
-enum query { QUERY_COUNT = 1, QUERY_SUM, QUERY_MEAN };
+enum query { QUERY_COUNT = 1, QUERY_SUM, QUERY_MEAN, QUERY_VARIANCE, QUERY_HISTOGRAM, QUERY_QUANTILES, QUERY_TOP };
+enum mechanism { MECHANISM_LAPLACE = 1, MECHANISM_GAUSS };
+
+#define EDGES_MAX      65 /* 64 bins */
+#define CATEGORIES_MAX 64
+#define QUANTILES_MAX  8
+#define TREE_LEVELS    8 /* of the tree over a sensor's range that quantiles are read off: 256 leaves */
+#define CELLS_MAX      ((2 << TREE_LEVELS) - 2)
+#define PARTS_MAX      3
+
+/* What a kind of query has of its own, in the readings' steps; quantiles in millionths. */
+struct parameters {
+    int64_t values[EDGES_MAX]; /* edges, quantiles or categories */
+    size_t count;
+    size_t top;
+};
+
+/* One noised number of an answer, or the like of each of its cells. */
+struct noised {
+    const char *quantity; /* "sum", "count", "squares" */
+    int digits;           /* behind the point of its value */
+    struct loss loss;
+    int64_t value;
+    struct noise_scale scale; /* of Laplace noise; the variance of Gaussian noise */
+    int64_t half_width;       /* of the interval that holds together with those of the other parts with 95 % */
+};
 
 /* A request that was checked, with all that its answer depends on but data. */
 struct asked {
@@ -18,30 +43,24 @@ struct asked {
     char selector[SELECTOR_SIZE];
     char request[NAME_SIZE + 8];
     uint8_t hash[DIGEST_SIZE];
-    struct loss wanted;     /* what the order lets it cost */
-    struct loss loss;       /* what it costs: asked_noise() */
-    int64_t from_ms, to_ms; /* [from, to) */
-    int64_t now_ms;         /* the ledger's */
-    int64_t kept_from_ms;   /* all readings since then are still there */
+    enum mechanism mechanism;
+    char parameters_text[sizeof(((struct release *)0)->parameters)];
+    struct parameters parameters;
+    int64_t error; /* wanted, in millionths; 0: none */
+    struct noised parts[PARTS_MAX];
+    size_t part_count;
+    int64_t cells[CELLS_MAX]; /* of the only part, where the answer is of cells */
+    size_t cell_count;        /* 0: it is of single numbers */
+    struct loss wanted;       /* what the order lets it cost */
+    struct loss loss;         /* what it costs: asked_noise() */
+    int64_t from_ms, to_ms;   /* [from, to) */
+    int64_t now_ms;           /* the ledger's */
+    int64_t kept_from_ms;     /* all readings since then are still there */
     int64_t first_epoch, last_epoch, present_epoch;
     int64_t *devices; /* ids of the cohort */
     int64_t device_count;
     int64_t device_capacity;
     struct cohort cohort; /* the same devices, for the ledger */
-};
-
-/* The clamped, bounded truth. It never leaves. */
-struct totals {
-    int64_t count, sum;
-};
-
-/* One noised number of an answer. */
-struct noised {
-    bool used;
-    struct loss loss;
-    int64_t value;
-    struct noise_scale scale;
-    int64_t half_width_95, half_width_975;
 };
 
 /* What refused. */
@@ -60,9 +79,20 @@ int asked_read(struct core *core, const struct tenant *tenant, const struct rele
                struct asked *out, struct release *out_replay, bool *out_is_replay, struct why *why);
 int asked_check(struct core *core, struct asked *asked, struct why *why);
 
+/* release_parameters.c: the form of what a kind of query has of its own, as the text that is kept and hashed; and its
+ * meaning under the policy. */
+int parameters_form(const struct release_order *order, struct asked *out, struct why *why);
+int parameters_read(const struct release_order *order, struct asked *asked, struct why *why);
+
 /* release_cohort.c: the devices asked, by selector and grants alone: no reading has a say in it. */
 int asked_cohort(struct core *core, struct asked *asked, struct why *why);
-int cohort_totals(struct core *core, const struct asked *asked, struct totals *out);
+
+/* release_totals.c: the clamped, bounded truth, into parts and cells. It never leaves: noise_add() comes next. */
+int asked_totals(struct core *core, struct asked *asked);
+/* Where squares are counted from, and how far a reading can be from there. */
+int64_t asked_centre(const struct asked *asked);
+int64_t asked_radius(const struct asked *asked);
+int64_t asked_leaf_width(const struct asked *asked);
 
 /* release_charge.c: REFUSED_EXHAUSTED tells in *out what refused; the words are made after the rollback. */
 int asked_charge(struct core *core, const struct asked *asked, int64_t release_id, struct exhausted *out);
@@ -70,13 +100,38 @@ int exhausted_refuse(struct core *core, const struct asked *asked, const struct 
 /* The same without charging: fills the plan's part. */
 int asked_standing(struct core *core, const struct asked *asked, struct release_plan *plan);
 
-/* release_answer.c: how much noise, and the document that leaves. */
-int asked_noise(struct asked *asked, struct noised *out_sum, struct noised *out_count, struct why *why);
-int noise_add(struct core *core, const struct totals *totals, struct noised *sum, struct noised *count);
-int release_answer_write(const struct asked *asked, int64_t release_id, const struct noised *sum,
-                         const struct noised *count, char *out, size_t capacity, size_t *out_size);
+/* release_noise.c: how much noise. Into how many equal shares a query's loss is split. */
+int64_t query_shares(enum query query);
+/* asked_noise() fills parts, cell_count and loss from what is wanted. */
+int asked_noise(struct asked *asked, struct why *why);
+int noise_add(struct core *core, struct asked *asked);
 /* Half width of the 95 % interval, as far as it can be told beforehand. */
-void plan_error(const struct asked *asked, const struct noised *sum, const struct noised *count,
-                struct release_plan *plan);
+void plan_error(const struct asked *asked, struct release_plan *plan);
+/* The least that must be spent for the error wanted. Leaves asked as for that where the order says no loss. */
+int plan_needed(struct asked *asked, struct release_plan *plan, struct why *why);
+
+/* release_quantile.c: half widths in readings, and what is read off the noised tree. */
+struct quantile {
+    int64_t value, low, high; /* steps */
+};
+int quantile_half_width(const struct asked *asked, int64_t *out);
+/* false: the noised number of readings is not above 0 */
+bool quantile_find(const struct asked *asked, int64_t millionths, struct quantile *out);
+
+/* release_variance.c: postprocessing of three noised numbers; hundredths of squared steps. */
+struct variance {
+    int64_t value, low, high;
+    bool has_interval;
+    const char *reason; /* why there is none of the two; NULL: both are there */
+};
+bool variance_find(const struct asked *asked, struct variance *out);
+
+/* release_answer.c: the document that leaves; release_words.c: the same in words. */
+int release_answer_write(const struct asked *asked, int64_t release_id, char *out, size_t capacity, size_t *out_size);
+const char *query_name(enum query query);
+const char *mechanism_name(enum mechanism mechanism);
+struct buffer;
+/* interval: the answer's, in words; NULL: it has none. */
+void put_statement(struct buffer *out, const struct asked *asked, const char *interval);
 
 #endif

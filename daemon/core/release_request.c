@@ -13,12 +13,18 @@
 #include "daemon/core/budget.h"
 #include "daemon/core/release_internal.h"
 
-#define REQUEST_TEXT_MAX 2048
+#define REQUEST_TEXT_MAX 4096
 
 static const struct {
     const char *name;
     enum query query;
-} queries[] = { { "count", QUERY_COUNT }, { "sum", QUERY_SUM }, { "mean", QUERY_MEAN } };
+} queries[] = { { "count", QUERY_COUNT },
+                { "sum", QUERY_SUM },
+                { "mean", QUERY_MEAN },
+                { "variance", QUERY_VARIANCE },
+                { "histogram", QUERY_HISTOGRAM },
+                { "quantiles", QUERY_QUANTILES },
+                { "top", QUERY_TOP } };
 
 static int query_read(const char *name, enum query *out, struct why *why)
 {
@@ -28,7 +34,8 @@ static int query_read(const char *name, enum query *out, struct why *why)
         *out = queries[i].query;
         return 0;
     }
-    return refuse(why, REFUSED_INVALID, "query", "ask for count, sum or mean", "there is no such query");
+    return refuse(why, REFUSED_INVALID, "query", "ask for count, sum, mean, variance, histogram, quantiles or top",
+                  "there is no such query");
 }
 
 static bool request_name_is_valid(const char *name)
@@ -36,6 +43,45 @@ static bool request_name_is_valid(const char *name)
     size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-");
 
     return length > 0 && length < sizeof(((struct asked *)0)->request) && name[length] == '\0';
+}
+
+static int mechanism_read(const struct release_order *order, struct asked *out, struct why *why)
+{
+    if (order->mechanism == NULL)
+        out->mechanism = out->wanted.nrho > 0 ? MECHANISM_GAUSS : MECHANISM_LAPLACE;
+    else if (strcmp(order->mechanism, mechanism_name(MECHANISM_LAPLACE)) == 0)
+        out->mechanism = MECHANISM_LAPLACE;
+    else if (strcmp(order->mechanism, mechanism_name(MECHANISM_GAUSS)) == 0)
+        out->mechanism = MECHANISM_GAUSS;
+    else
+        return refuse(why, REFUSED_INVALID, "mechanism", "ask for laplace or gaussian", "there is no such mechanism");
+    return 0;
+}
+
+/* Each mechanism is paid in its own currency. Only a preview that is told the error may leave the loss out. */
+static int loss_read(const struct release_order *order, struct asked *out, struct why *why)
+{
+    out->wanted = order->loss;
+    if (order->rho != NULL && fixed_parse(order->rho, 9, &out->wanted.nrho) != 0)
+        return refuse(why, REFUSED_INVALID, "rho", NULL, "rho is a decimal of at most 9 digits behind the point");
+    if (order->error != NULL && (fixed_parse(order->error, 6, &out->error) != 0 || out->error < 1))
+        return refuse(why, REFUSED_INVALID, "error", NULL,
+                      "an error is a decimal above 0, of at most 6 digits behind the point");
+    int r = mechanism_read(order, out, why);
+    if (r != 0)
+        return r;
+    const int64_t ueps = out->wanted.ueps, nrho = out->wanted.nrho, least = query_shares(out->query);
+    if (ueps == 0 && nrho == 0 && out->error > 0)
+        return 0;
+    if (out->mechanism == MECHANISM_GAUSS && (ueps != 0 || nrho < least || nrho > RELEASE_NRHO_MAX))
+        return refuse(why, REFUSED_INVALID, "rho", NULL,
+                      "Gaussian noise is paid in rho alone, above 0 and at most %lld; it has no pure epsilon",
+                      RELEASE_NRHO_MAX / 1000000000);
+    if (out->mechanism == MECHANISM_LAPLACE && (nrho != 0 || ueps < least || ueps > RELEASE_UEPS_MAX))
+        return refuse(why, REFUSED_INVALID, "epsilon", NULL,
+                      "epsilon must be above 0 and at most %lld, without a rho, which follows from it",
+                      RELEASE_UEPS_MAX / 1000000);
+    return 0;
 }
 
 static int form_read(const struct release_order *order, struct asked *out, struct why *why)
@@ -54,12 +100,11 @@ static int form_read(const struct release_order *order, struct asked *out, struc
     r = selector_parse(text, &selector, why);
     if (r != 0)
         return r;
-    if (order->mechanism != NULL && strcmp(order->mechanism, "laplace") != 0)
-        return refuse(why, REFUSED_INVALID, "mechanism", "ask for laplace", "there is no such mechanism");
-    out->wanted = order->loss;
-    if (order->loss.ueps < (out->query == QUERY_MEAN ? 2 : 1) || order->loss.ueps > RELEASE_UEPS_MAX)
-        return refuse(why, REFUSED_INVALID, "epsilon", NULL, "epsilon must be above 0 and at most %lld",
-                      RELEASE_UEPS_MAX / 1000000);
+    r = parameters_form(order, out, why);
+    if (r == 0)
+        r = loss_read(order, out, why);
+    if (r != 0)
+        return r;
     if (order->from_ms < 0 || order->to_ms < 0 ||
         (order->from_ms > 0 && order->to_ms > 0 && order->from_ms >= order->to_ms))
         return refuse(why, REFUSED_INVALID, "from", NULL, "the window must begin before it ends");
@@ -69,7 +114,8 @@ static int form_read(const struct release_order *order, struct asked *out, struc
     return 0;
 }
 
-/* SHA-256 over one line a field. No field can hold a newline: that is checked above. policy_version 0 stays out. */
+/* SHA-256 over one line a field. No field can hold a newline: that is checked above. policy_version 0 stays out. What
+ * requests once could not say adds lines only where it is said: old requests keep their names. */
 static int content_hash(struct core *core, const struct asked *asked, const char *sensor, int64_t from_ms,
                         int64_t to_ms, int64_t policy_version, uint8_t out[DIGEST_SIZE])
 {
@@ -80,6 +126,11 @@ static int content_hash(struct core *core, const struct asked *asked, const char
                  (long long)asked->tenant.id, (int)asked->query, sensor, asked->selector, (long long)asked->wanted.ueps,
                  (long long)from_ms, (long long)to_ms, (long long)policy_version);
     if (length < 0 || (size_t)length >= sizeof(text))
+        return -E2BIG;
+    if (asked->mechanism != MECHANISM_LAPLACE || asked->parameters_text[0] != '\0')
+        length += snprintf(text + length, sizeof(text) - (size_t)length, "%s\n%lld\n%s\n",
+                           mechanism_name(asked->mechanism), (long long)asked->wanted.nrho, asked->parameters_text);
+    if ((size_t)length >= sizeof(text))
         return -E2BIG;
     return core->crypto->sha256(core->crypto->context, bytes_view(text, (size_t)length), out);
 }

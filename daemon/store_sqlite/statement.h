@@ -107,7 +107,7 @@ int query_changes(struct query *query, int64_t *out);
 /* The same; no row changed is the refusal given. */
 int query_must_change(struct query *query, int refusal);
 
-#define ROW_SIZE_MAX 8192
+#define ROW_SIZE_MAX 16384
 typedef void (*row_reader)(struct query *query, void *out);
 /* The one row, read into out (size bytes, zeroed first); none: REFUSED_UNKNOWN. */
 int query_one(struct query *query, row_reader read, void *out, size_t size);

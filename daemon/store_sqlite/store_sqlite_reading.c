@@ -10,7 +10,7 @@
     " AND (tenant_id IS NULL OR tenant_id = ?4) AND received_ms >= ?5 AND received_ms < ?6" \
     " AND scale = ?9 ORDER BY id DESC LIMIT ?10)"
 
-enum { INSERT, AGGREGATE, EXPIRE, COUNT_RAW, COUNT_NOISED };
+enum { INSERT, AGGREGATE, VALUES, EXPIRE, COUNT_RAW, COUNT_NOISED };
 
 static const struct statements statements = {
     DOMAIN_READING,
@@ -19,6 +19,7 @@ static const struct statements statements = {
                    " policy_version, noised) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         [AGGREGATE] = "SELECT count(*), coalesce(sum(value), 0) FROM (" NEWEST(
             "0", "min(max(value, ?7), ?8)") " UNION ALL " NEWEST("1", "value") ")",
+        [VALUES] = NEWEST("0", "min(max(value, ?7), ?8)"),
         [EXPIRE] = "DELETE FROM reading WHERE id IN (SELECT r.id FROM policy p CROSS JOIN reading r"
                    " INDEXED BY reading_raw ON r.sensor = p.sensor AND r.policy_version = p.version"
                    " WHERE r.noised = 0 AND r.received_ms <= ?1 - p.retention_ms"
@@ -55,22 +56,42 @@ static void read_aggregate(struct query *query, void *out)
     aggregate->sum = take_int(query);
 }
 
+static void put_wanted(struct query *query, const struct aggregate_query *wanted)
+{
+    put_int(query, wanted->device_id);
+    put_text(query, wanted->sensor);
+    put_int(query, wanted->epoch);
+    put_int(query, wanted->tenant_id);
+    put_int(query, wanted->from_ms);
+    put_int(query, wanted->to_ms);
+    put_int(query, wanted->lower);
+    put_int(query, wanted->upper);
+    put_int(query, wanted->scale);
+    put_int(query, wanted->contributions);
+}
+
 static int store_reading_aggregate(struct store *store, const struct aggregate_query *wanted, struct aggregate *out)
 {
     struct query query;
 
     query_open(&query, store, &statements, AGGREGATE);
-    put_int(&query, wanted->device_id);
-    put_text(&query, wanted->sensor);
-    put_int(&query, wanted->epoch);
-    put_int(&query, wanted->tenant_id);
-    put_int(&query, wanted->from_ms);
-    put_int(&query, wanted->to_ms);
-    put_int(&query, wanted->lower);
-    put_int(&query, wanted->upper);
-    put_int(&query, wanted->scale);
-    put_int(&query, wanted->contributions);
+    put_wanted(&query, wanted);
     return query_one(&query, read_aggregate, out, sizeof *out);
+}
+
+static void read_value(struct query *query, void *out)
+{
+    ((struct reading_value *)out)->value = take_int(query);
+}
+
+static int store_reading_values(struct store *store, const struct aggregate_query *wanted,
+                                int (*each)(void *context, const struct reading_value *row), void *context)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, VALUES);
+    put_wanted(&query, wanted);
+    return QUERY_EACH(&query, reading_value, read_value, each, context);
 }
 
 static int store_reading_expire(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted)
@@ -104,6 +125,7 @@ void store_reading_verbs(struct store *verbs)
 {
     verbs->reading_insert = store_reading_insert;
     verbs->reading_aggregate = store_reading_aggregate;
+    verbs->reading_values = store_reading_values;
     verbs->reading_expire = store_reading_expire;
     verbs->reading_count = store_reading_count;
 }

@@ -47,6 +47,39 @@ static void raw_readings_are_clamped_and_noised_ones_are_not(void **state)
     assert_int_equal(sum.sum, 20 + 50 - 50 + 300);
 }
 
+static int note_value(void *context, const struct reading_value *reading)
+{
+    int64_t **at = context;
+
+    *(*at)++ = reading->value;
+    return 0;
+}
+
+static void raw_values_come_clamped_the_newest_first_and_no_more_than_count(void **state)
+{
+    struct store *store = *state;
+    int64_t d = add_device(store, "d", "tinypart");
+    struct aggregate_query query = a_query(d, 1);
+    int64_t values[8] = { 0 }, *at = values;
+
+    query.contributions = 3;
+    for (int64_t i = 0; i < 5; i++)
+        add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 30 * i });
+    add_reading(store,
+                (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 7, .noised = true });
+    add_reading(store, (struct reading){ .device_id = d, .epoch = 101, .received_ms = NOW, .value = 8 });
+    ok(store->reading_values(store, &query, note_value, &at));
+    assert_int_equal(at - values, 3);
+    assert_int_equal(values[0], 50); /* 120, clamped */
+    assert_int_equal(values[1], 50);
+    assert_int_equal(values[2], 50); /* 60 */
+    query.upper = 1000;
+    at = values;
+    ok(store->reading_values(store, &query, note_value, &at));
+    assert_int_equal(values[0], 120);
+    assert_int_equal(values[2], 60);
+}
+
 static void only_what_the_query_names_is_summed(void **state)
 {
     struct store *store = *state;
@@ -162,6 +195,7 @@ int contract_readings(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT_TEST(raw_readings_are_clamped_and_noised_ones_are_not),
+        CONTRACT_TEST(raw_values_come_clamped_the_newest_first_and_no_more_than_count),
         CONTRACT_TEST(only_what_the_query_names_is_summed),
         CONTRACT_TEST(only_the_newest_contributions_count),
         CONTRACT_TEST(raw_and_noised_readings_do_not_crowd_each_other_out),

@@ -137,6 +137,9 @@ struct aggregate_query {
     int64_t lower, upper;  /* clamp of raw readings */
     int64_t scale;         /* only readings kept at this scale */
 };
+struct reading_value {
+    int64_t value;
+};
 struct aggregate {
     int64_t count;
     int64_t sum; /* clamped; -EOVERFLOW is a fault, as policies make it impossible */
@@ -312,6 +315,8 @@ struct store {
 
     int (*reading_insert)(struct store *store, struct reading *reading);
     int (*reading_aggregate)(struct store *store, const struct aggregate_query *query, struct aggregate *out);
+    /* The raw ones of these readings, clamped, newest first. */
+    int (*reading_values)(struct store *store, const struct aggregate_query *query, EACH(reading_value));
     /* Readings, raw and noised, whose policy version's retention has passed are deleted; at most limit. */
     int (*reading_expire)(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted);
     int (*reading_count)(struct store *store, int64_t *out_raw, int64_t *out_noised);

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "daemon/core/accuracy.h"
+#include "device_proto/noise.h"
 
 #define ANY (1ull << 40)
 
@@ -57,20 +58,30 @@ static void a_scale_that_must_be_cut_is_never_smaller_than_what_was_paid_for(voi
     assert_int_equal(noise_scale_of(1, 0, ANY, &scale), -ERANGE);
 }
 
-static void half_widths_are_scale_times_the_logarithm_rounded_up(void **state)
+static void a_variance_costs_what_was_paid_or_less(void **state)
 {
-    int64_t width;
+    static const struct {
+        int64_t sensitivity, nrho;
+    } cases[] = { { 1, 500000000 }, { 2, 1 }, { 12100, 123457 }, { 999983, 999999937 }, { 7, 10000000000 } };
+    struct noise_scale variance;
 
     (void)state;
-    assert_int_equal(noise_half_width_95((struct noise_scale){ 1, 1 }, &width), 0);
-    assert_int_equal(width, 3); /* P(|Z| > 3) = 2 e^-4 / (1 + e^-1) = 0.0268 */
-    assert_int_equal(noise_half_width_975((struct noise_scale){ 1, 1 }, &width), 0);
-    assert_int_equal(width, 4); /* 0.0099 */
-    assert_int_equal(noise_half_width_95((struct noise_scale){ 1000, 1 }, &width), 0);
-    assert_int_equal(width, 2996);
-    assert_int_equal(noise_half_width_95((struct noise_scale){ 1, 1000 }, &width), 0);
-    assert_int_equal(width, 1);
-    assert_int_equal(noise_half_width_95((struct noise_scale){ UINT64_MAX, 1 }, &width), -ERANGE);
+    assert_int_equal(noise_variance_of(2, 500000000, &variance), 0); /* 4 / (2 * 0.5) */
+    assert_int_equal(variance.num, 4);
+    assert_int_equal(variance.den, 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const unsigned __int128 exact = (unsigned __int128)cases[i].sensitivity * (uint64_t)cases[i].sensitivity;
+        assert_int_equal(noise_variance_of(cases[i].sensitivity, cases[i].nrho, &variance), 0);
+        assert_int_equal(noise_gauss_check(variance.num, variance.den), 0);
+        /* num / den >= D^2 10^9 / (2 nrho), and less than 1 % above it */
+        const unsigned __int128 left = (unsigned __int128)variance.num * 2 * (uint64_t)cases[i].nrho;
+        assert_true(left >= exact * 1000000000 * variance.den);
+        assert_true(left * 100 <= exact * 1000000000 * variance.den * 101);
+    }
+    assert_int_equal(noise_variance_of(INT64_C(1) << 39, 1, &variance), -ERANGE);
+    assert_int_equal(noise_variance_of(INT64_C(1) << 40, 1000000000, &variance), -ERANGE);
+    assert_int_equal(noise_variance_of(0, 1, &variance), -ERANGE);
+    assert_int_equal(noise_variance_of(1, 0, &variance), -ERANGE);
 }
 
 static void ratios_round_half_to_even_and_intervals_outwards(void **state)
@@ -116,7 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_scale_is_sensitivity_over_epsilon_in_lowest_terms),
         cmocka_unit_test(a_scale_that_must_be_cut_is_never_smaller_than_what_was_paid_for),
-        cmocka_unit_test(half_widths_are_scale_times_the_logarithm_rounded_up),
+        cmocka_unit_test(a_variance_costs_what_was_paid_or_less),
         cmocka_unit_test(ratios_round_half_to_even_and_intervals_outwards),
         cmocka_unit_test(only_powers_of_ten_are_scales),
     };

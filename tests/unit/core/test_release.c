@@ -622,18 +622,20 @@ static void a_mean_of_enough_readings_is_near_the_truth(void **state)
 /* A fault would take the charge back, and whether there is one would hang on the data. */
 static void a_mean_beyond_all_numbers_is_null_and_no_fault(void **state)
 {
-    struct asked asked = { .query = QUERY_MEAN, .loss.ueps = EPSILON, .policy = { .scale = 100 } };
-    struct noised sum = { .used = true, .value = INT64_C(1) << 62, .half_width_975 = 1, .scale = { 1, 1 } };
-    struct noised count = { .used = true, .value = 1, .half_width_975 = 0, .scale = { 1, 1 } };
+    struct asked asked = { .query = QUERY_MEAN, .loss.ueps = EPSILON, .policy = { .scale = 100 }, .part_count = 2 };
+    struct noised *count = &asked.parts[1];
     struct release release = { 0 };
 
     (void)state;
+    asked.mechanism = MECHANISM_LAPLACE;
+    asked.parts[0] =
+        (struct noised){ .quantity = "sum", .value = INT64_C(1) << 62, .half_width = 1, .scale = { 1, 1 } };
+    *count = (struct noised){ .quantity = "count", .value = 1, .scale = { 1, 1 } };
     for (int64_t value = 1; value <= 60; value += 59) { /* 60: the value is a number, its interval's end is not */
-        count.value = value;
-        count.half_width_975 = value - 1;
-        assert_int_equal(
-            release_answer_write(&asked, 1, &sum, &count, release.answer, sizeof(release.answer), &release.answer_size),
-            0);
+        count->value = value;
+        count->half_width = value - 1;
+        assert_int_equal(release_answer_write(&asked, 1, release.answer, sizeof(release.answer), &release.answer_size),
+                         0);
         json_t *answer = lab_answer(&release);
         assert_int_equal(json_is_null(json_object_get(answer, "value")), value == 1);
         assert_true(json_is_null(json_object_get(answer, "error95")));
@@ -652,14 +654,15 @@ static void fill(char *text, size_t size, char c)
 /* A document that fits or not by the digits of what was drawn would do the same. A selector's tabs take six bytes. */
 static void the_longest_answer_fits(void **state)
 {
-    const struct noise_scale scale = { 1ull << 40, (1ull << 40) - 1 };
-    const struct noised longest = { .used = true,
-                                    .loss.ueps = 19999999,
+    static const enum query queries[] = { QUERY_MEAN,      QUERY_MEAN,      QUERY_VARIANCE,
+                                          QUERY_HISTOGRAM, QUERY_QUANTILES, QUERY_TOP };
+    const struct noised longest = { .quantity = "squares",
+                                    .digits = 12,
+                                    .loss = { .ueps = 19999999, .nrho = LOSS_MAX },
                                     .value = -(INT64_C(1) << 62),
-                                    .half_width_975 = INT64_C(1) << 44,
-                                    .scale = scale };
-    struct asked asked = { .query = QUERY_MEAN, .loss.ueps = 19999999, .device_count = COHORT_MAX };
-    struct noised counts[] = { longest, longest };
+                                    .half_width = INT64_C(1) << 44,
+                                    .scale = { 1ull << 40, (1ull << 40) - 1 } };
+    struct asked asked = { .loss = { .ueps = 19999999, .nrho = LOSS_MAX }, .device_count = COHORT_MAX };
     struct release release = { 0 };
 
     (void)state;
@@ -672,12 +675,29 @@ static void the_longest_answer_fits(void **state)
     fill(asked.policy.unit_text, sizeof(asked.policy.unit_text), '"');
     fill(asked.selector, sizeof(asked.selector), '\t');
     fill(asked.request, sizeof(asked.request), 'r');
-    counts[1].value = INT64_C(1) << 40; /* a mean with an interval; the other has none, and a reason */
-    counts[1].half_width_975 = 0;
-    for (size_t i = 0; i < 2; i++)
-        assert_int_equal(release_answer_write(&asked, INT64_MAX, &longest, &counts[i], release.answer,
-                                              sizeof(release.answer) - 512, &release.answer_size),
-                         0);
+    fill(asked.parameters_text, sizeof(asked.parameters_text), '8');
+    asked.parameters_text[0] = asked.parameters_text[sizeof(asked.parameters_text) - 2] = '"';
+    asked.mechanism = MECHANISM_LAPLACE;
+    asked.part_count = 3;
+    asked.parts[0] = asked.parts[1] = asked.parts[2] = longest;
+    for (size_t i = 0; i < CELLS_MAX; i++)
+        asked.cells[i] = i < 2 ? INT64_C(1) << 62 : -(INT64_C(1) << 62);
+    for (int64_t i = 0; i < EDGES_MAX; i++)
+        asked.parameters.values[i] = -(INT64_C(1) << 61) + i;
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        asked.query = queries[i];
+        asked.cell_count = asked.query == QUERY_HISTOGRAM || asked.query == QUERY_TOP ? 64 : 0;
+        asked.parameters.count = asked.query == QUERY_QUANTILES ? QUANTILES_MAX : EDGES_MAX;
+        asked.parameters.top = CATEGORIES_MAX;
+        if (i == 1 || asked.query == QUERY_VARIANCE) { /* with an interval; the first has none, and a reason */
+            asked.parts[i == 1 ? 1 : 2].value = INT64_C(1) << 40;
+            asked.parts[i == 1 ? 1 : 2].half_width = 0;
+        }
+        assert_int_equal(
+            release_answer_write(&asked, INT64_MAX, release.answer, sizeof(release.answer) - 512, &release.answer_size),
+            0);
+        json_decref(lab_answer(&release));
+    }
 }
 
 static void a_mean_of_nothing_is_null_and_is_charged_all_the_same(void **state)

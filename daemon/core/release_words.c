@@ -1,0 +1,70 @@
+/* release_words.c - what an answer promises, and of whom it knows how much, in words that a tenant can print. */
+#include <stdio.h>
+
+#include "daemon/base/buffer.h"
+#include "daemon/base/text.h"
+#include "daemon/core/release_internal.h"
+#include "daemon/core/texts.h"
+#include "device_proto/privacy_loss.h"
+
+#define SMALL_DELTA UINT64_C(18446744073709) /* 10^-6, in 2^-64ths */
+
+static void accuracy_words(const struct asked *asked, const char *interval, char *out, size_t size)
+{
+    const char *plural = asked->query == QUERY_HISTOGRAM || asked->query == QUERY_TOP ? "counts are"
+                         : asked->query == QUERY_QUANTILES                            ? "quantiles are"
+                                                                                      : NULL;
+
+    if (interval == NULL)
+        snprintf(out, size, "How far noise has moved the %s cannot be bounded with 95 %% certainty.",
+                 query_name(asked->query));
+    else if (plural != NULL)
+        snprintf(out, size, "With 95 %% certainty the true %s %s.", plural, interval);
+    else
+        snprintf(out, size, "With 95 %% certainty the true %s of the readings that count is %s.",
+                 query_name(asked->query), interval);
+}
+
+static void privacy_words(const struct asked *asked, char *out, size_t size)
+{
+    char amount[32], epsilon[32];
+    uint64_t ueps = 0;
+
+    loss_amount_format(&asked->loss, asked->loss.impure ? LOSS_RHO : LOSS_EPSILON, amount);
+    if (!asked->loss.impure) {
+        snprintf(out, size,
+                 "every possible answer would have been at most e^%s times more or less likely: discrete "
+                 "Laplace noise, pure epsilon %s",
+                 amount, amount);
+    } else if (privacy_epsilon_of_rho((uint64_t)asked->loss.nrho, SMALL_DELTA, &ueps) == 0) {
+        fixed_format((int64_t)ueps, 6, epsilon);
+        snprintf(out, size,
+                 "what can be told from the answer would be nearly the same: discrete Gaussian noise, "
+                 "zero-concentrated with rho %s, which is epsilon %s at delta 0.000001",
+                 amount, epsilon);
+    } else {
+        snprintf(out, size,
+                 "what can be told from the answer would be nearly the same: discrete Gaussian noise, "
+                 "zero-concentrated with rho %s",
+                 amount);
+    }
+}
+
+void put_statement(struct buffer *out, const struct asked *asked, const char *interval)
+{
+    char accuracy[256], privacy[320], epoch[DURATION_SIZE], epsilon[32], rho[32], text[1024];
+
+    accuracy_words(asked, interval, accuracy, sizeof(accuracy));
+    privacy_words(asked, privacy, sizeof(privacy));
+    duration_words(asked->policy.epoch_ms, epoch);
+    loss_amount_format(&asked->loss, LOSS_EPSILON, epsilon);
+    loss_amount_format(&asked->loss, LOSS_RHO, rho);
+    snprintf(text, sizeof(text),
+             "%s Protected is each device in each epoch of %s: were all its raw readings of one epoch taken out, %s. "
+             "It cost each of the %lld devices asked, and tenant %s, in each of %lld epochs: %s%s, rho %s, delta 0.",
+             accuracy, epoch, privacy, (long long)asked->device_count, asked->tenant.name,
+             (long long)asked_epochs(asked), asked->loss.impure ? "no pure epsilon" : "epsilon ",
+             asked->loss.impure ? "" : epsilon, rho);
+    buffer_text(out, "\"statement\":");
+    buffer_json(out, text);
+}
