@@ -33,6 +33,7 @@ static struct bytes tenant_manifest(const char *components, bool by_other, uint8
 struct owner {
     struct bytes tenant;
     bool fetched;
+    bool late;                  /* not in dependency-resolution but in payload-fetch */
     const char *before, *after; /* pairs of commands in hex */
     unsigned before_count, after_count;
     bool wrong_digest;
@@ -56,8 +57,7 @@ static struct bytes owner_manifest(const struct owner *owner, uint8_t *out, size
     for (size_t i = 0; i < DIGEST_SIZE; i++)
         (void)snprintf(digest_hex + 2 * i, 3, "%02x", digest[i]);
     (void)snprintf(shared, sizeof(shared), "8c 0c 00 14 a2 " IDS CHECKED "0c 01 14 a1 03 5824 822f5820 %s", digest_hex);
-    /* dependency-resolution */
-    cbor_write_uint(&writer, 15);
+    cbor_write_uint(&writer, owner->late ? 16 : 15);
     begin = cbor_wrap_begin(&writer);
     cbor_write_raw(&writer, fixture_hex(owner->unchecked ? "86 0c 01 14 a1 15" : "8a 0c 01 14 a1 15", sequence, 99));
     cbor_write_text_of(&writer, owner->fetched ? "coap://d" : "#dep");
@@ -211,6 +211,27 @@ static void a_tenant_signs_for_its_own_components_only(void **state)
     assert_int_equal(run(&owner, &where), 0);
 }
 
+/* No rehearsal could know what its signer says: it is judged when it is there, before any of it is run. */
+static void a_dependency_that_comes_late_has_no_more_rights(void **state)
+{
+    struct owner owner = { .tenant = tenant_manifest(NULL, true, tenant_raw, sizeof(tenant_raw)),
+                           .fetched = true,
+                           .late = true };
+    struct suit_where where;
+
+    (void)state;
+    trust_both();
+    bench.kept_later = owner.tenant;
+    assert_int_equal(run(&owner, &where), 0);
+    assert_string_equal(bench.log, "fetch -1 coap://d; write 0 'foo'; ");
+    trust_both();
+    bench.kept_later = owner.tenant;
+    bench.device.authorises = only_slots;
+    assert_int_equal(run(&owner, &where), SUIT_REFUSED_AUTHORITY);
+    assert_string_equal(where.what, "its signer may not touch this component");
+    assert_string_equal(bench.log, "fetch -1 coap://d; ");
+}
+
 /* What a fetch brings is known after dependency-resolution: then everything else is still undone. */
 static void a_fetched_dependency_is_judged_before_anything_else_is_done(void **state)
 {
@@ -313,6 +334,7 @@ int main(void)
         cmocka_unit_test(parameters_pass_through_components),
         cmocka_unit_test(refuses_the_whole_tree),
         cmocka_unit_test(a_tenant_signs_for_its_own_components_only),
+        cmocka_unit_test(a_dependency_that_comes_late_has_no_more_rights),
         cmocka_unit_test(a_fetched_dependency_is_judged_before_anything_else_is_done),
         cmocka_unit_test(nesting_has_a_bound),
         cmocka_unit_test(uninstalls_dependencies_first),
