@@ -31,6 +31,8 @@ struct cose_algorithm_row {
     int64_t successor; /* the fully specified number of a polymorphic one (RFC 9864), else 0 */
 };
 
+/* The table, row by row; NULL from the last one on. */
+const struct cose_algorithm_row *cose_algorithm_at(size_t i);
 /* NULL for a number that is not known. */
 const struct cose_algorithm_row *cose_algorithm_find(int64_t id);
 /* The fully specified algorithm of a key: -9, -19, -46, -48, -49, -50. */

@@ -24,6 +24,11 @@ static const struct cose_algorithm_row rows[] = {
     { 24, "ChaCha20/Poly1305", COSE_ENCRYPTS, 0, 16, 0 },
 };
 
+const struct cose_algorithm_row *cose_algorithm_at(size_t i)
+{
+    return i < sizeof rows / sizeof rows[0] ? &rows[i] : NULL;
+}
+
 const struct cose_algorithm_row *cose_algorithm_find(int64_t id)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/base/cleanup.h"
 #include "daemon/core/ports/clock.h"
 #include "daemon/core/step.h"
 #include "daemon/core/transaction.h"
 #include "device_proto/cose.h"
+#include "device_proto/suit_capabilities.h"
 #include "device_proto/suit_report.h"
 
 static int malformed(int r, struct why *why)
@@ -59,6 +61,22 @@ static enum step_state verdict(const struct suit_report *report)
     return report->reason == SUIT_REASON_OPERATION_FAILED ? STEP_FAILED : STEP_REFUSED;
 }
 
+/* What the device can verify and open, where it said so: that is what usually was not right. */
+static void add_algorithms(const struct suit_report *report, char reason[REASON_SIZE])
+{
+    size_t used = strlen(reason), known = 0;
+    int64_t number;
+
+    for (size_t i = 0; suit_capability_at(report->capabilities, SUIT_CAPABILITY_ALGORITHMS, i, &number); i++) {
+        const struct cose_algorithm_row *row = cose_algorithm_find(number);
+        int size =
+            row == NULL || row->successor != 0 || used >= REASON_SIZE
+                ? 0
+                : snprintf(reason + used, REASON_SIZE - used, "%s%s", known++ == 0 ? "; it knows " : ", ", row->name);
+        used += size > 0 ? (size_t)size : 0;
+    }
+}
+
 static int believe(struct core *core, struct step_case *c, const struct suit_report *report)
 {
     enum step_state state = verdict(report);
@@ -68,6 +86,7 @@ static int believe(struct core *core, struct step_case *c, const struct suit_rep
         return step_finish(core, c, state, "the device reported that the image is installed");
     snprintf(reason, sizeof(reason), "the device reported: %s (its code %lld)", suit_reason_text(report->reason),
              (long long)report->code);
+    add_algorithms(report, reason);
     if (state == STEP_REFUSED)
         return step_finish(core, c, state, reason);
     /* The next try comes anyway, or the container is being asked: that tells more. */

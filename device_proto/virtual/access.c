@@ -4,6 +4,7 @@
 #include "device_proto/container.h"
 #include "device_proto/container_run.h"
 #include "device_proto/token.h"
+#include "device_proto/virtual/identity.h"
 
 static int refuse_for(struct suit_where *where, int refusal, const char *what)
 {
@@ -53,7 +54,7 @@ static int check_claims(struct device *device, const struct token_claims *claims
 
 int access_check(struct device *device, struct bytes envelope, struct bytes image, struct suit_where *where)
 {
-    static const struct cose_acceptance acceptance = { .needs = { COSE_ANY_SIGNATURE } };
+    const struct cose_acceptance acceptance = identity_acceptance();
     const struct fleet *fleet = device->fleet;
     struct cose_trust trust = { fleet->trust, fleet->trust_count, { NULL, 0 } };
     struct bytes token = suit_integrated_payload(envelope, bytes_of_text(TOKEN_MEMBER));

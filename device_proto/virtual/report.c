@@ -5,6 +5,7 @@
 
 #include "device_proto/suit_report.h"
 #include "device_proto/virtual/ask.h"
+#include "device_proto/virtual/identity.h"
 #include "device_proto/virtual/state.h"
 
 enum { REPORT_SIZE = 1024, RETRY_LEAST_MS = 5000, TRIES_MAX = 12 };
@@ -44,13 +45,25 @@ static void fill(const struct report_order *order, struct suit_report *report)
     report->record = report_record(order->where);
 }
 
+/* Told where something was not supported: then somebody wants to know what is. */
+static bool asks_for_capabilities(const struct suit_report *report)
+{
+    static const bool asks[] = {
+        [SUIT_REASON_COSE_UNSUPPORTED] = true,      [SUIT_REASON_ALGORITHM_UNSUPPORTED] = true,
+        [SUIT_REASON_COMMAND_UNSUPPORTED] = true,   [SUIT_REASON_COMPONENT_UNSUPPORTED] = true,
+        [SUIT_REASON_PARAMETER_UNSUPPORTED] = true, [SUIT_REASON_INVOKE_PENDING] = false,
+    };
+
+    return !report->success && asks[report->reason];
+}
+
 void report_make(struct device *device, const struct report_order *order)
 {
     struct proto_signer signer;
     struct suit_report report;
     struct suit_manifest unverified;
     struct report_order said = *order;
-    uint8_t message[REPORT_SIZE];
+    uint8_t message[REPORT_SIZE], capabilities[CAPABILITIES_SIZE];
     size_t size;
 
     if (device->key == NULL || order->to.size == 0)
@@ -60,6 +73,8 @@ void report_make(struct device *device, const struct report_order *order)
         suit_manifest_parse(order->envelope, device->fleet->kind->dialect, &device->fleet->crypto, &unverified) == 0)
         said.manifest = &unverified;
     fill(&said, &report);
+    if (asks_for_capabilities(&report))
+        report.capabilities = identity_capabilities(device->fleet, capabilities);
     crypto_key_signer(device->key, &signer);
     int r = suit_report_write_signed(&report, bytes_of_text(device->name), &signer, message, sizeof(message), &size);
     if (device->asking == ASKING_REPORT) { /* a late answer to the old report must not pass for one to this */

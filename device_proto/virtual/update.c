@@ -11,6 +11,7 @@
 #include "daemon/base/text.h"
 #include "device_proto/virtual/access.h"
 #include "device_proto/virtual/fetch.h"
+#include "device_proto/virtual/identity.h"
 #include "device_proto/virtual/report.h"
 #include "device_proto/virtual/staging.h"
 
@@ -36,18 +37,6 @@ struct update {
     size_t envelope_size;
     uint8_t envelope[];
 };
-
-/* What the device calls its slots: ["ram", "0"] and so on. */
-static void name_places(const struct kind *kind, struct suit_place out[KIND_SLOTS_MAX])
-{
-    static const uint8_t digits[KIND_SLOTS_MAX] = { '0', '1', '2', '3' };
-
-    for (size_t i = 0; i < kind->slots; i++) {
-        out[i] = (struct suit_place){ .component = { .count = 2 }, .slot = i };
-        out[i].component.parts[0] = bytes_of_text(kind->component);
-        out[i].component.parts[1] = bytes_view(&digits[i], 1);
-    }
-}
 
 static bool is_volatile(const struct device *device)
 {
@@ -359,8 +348,6 @@ static int consent(void *context, int64_t priority)
     return 0;
 }
 
-static const struct cose_acceptance one_of_them = { .needs = { COSE_ANY_SIGNATURE } };
-
 /* trust has room for all keys that the device trusts. */
 static size_t trusted(const struct fleet *fleet, struct public_key trust[DEVICE_TRUST_MAX])
 {
@@ -395,10 +382,11 @@ static void run_manifest(struct device *device)
     struct public_key trust[DEVICE_TRUST_MAX];
     const struct cose_trust whom = { .keys = trust, .key_count = trusted(fleet, trust) };
     const struct cose_device_key key = { .agreement = &fleet->agreement };
+    const struct cose_acceptance acceptance = identity_acceptance();
     const struct suit_actions actions = actions_of(device);
     struct suit_device identity = { .sequence = device->sequence, .places = places, .place_count = fleet->kind->slots };
 
-    name_places(fleet->kind, places);
+    identity_places(fleet->kind, places);
     memcpy(identity.vendor_id, fleet->vendor_id, SUIT_ID_SIZE);
     memcpy(identity.class_id, fleet->class_id, SUIT_ID_SIZE);
     identity.unix_time_s = (uint64_t)(device_unix_ms(device) / 1000);
@@ -407,7 +395,7 @@ static void run_manifest(struct device *device)
     identity.update_authorised = consent;
     identity.crypto = &fleet->crypto;
     identity.trust = &whom;
-    identity.acceptance = &one_of_them;
+    identity.acceptance = &acceptance;
     identity.decryption_keys = &key;
     identity.decryption_key_count = fleet->agreement.agree != NULL ? 1 : 0;
     staging_rewind(&update->staging);

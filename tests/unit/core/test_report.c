@@ -2,6 +2,7 @@
 #include "tests/unit/core/world.h"
 
 #include "daemon/core/step.h"
+#include "device_proto/suit_capabilities.h"
 #include "device_proto/suit_report.h"
 
 #define GIVE_UP_MS 95000
@@ -95,6 +96,24 @@ static void refuses_with_the_reason_that_the_device_names(void **state)
     assert_int_equal(step_now(&scene).state, STEP_REFUSED);
     assert_memory_equal(step_now(&scene).reason, "the device reported: ", 21);
     assert_non_null(strstr(step_now(&scene).reason, suit_reason_text(SUIT_REASON_UNAUTHORISED)));
+}
+
+static void says_what_the_device_knows_where_it_told(void **state)
+{
+    struct scene scene = begun(state);
+    struct suit_report report = report_of(&scene, false, SUIT_REASON_ALGORITHM_UNSUPPORTED);
+    const struct suit_place place = { .component = { .count = 1, .parts = { bytes_of_text("slot") } } };
+    const struct cose_acceptance acceptance = { .needs = { COSE_CLASSICAL } };
+    const struct suit_device device = { .places = &place, .place_count = 1, .acceptance = &acceptance };
+    uint8_t capabilities[256];
+    size_t size;
+
+    assert_int_equal(suit_capabilities_write(&device, capabilities, sizeof(capabilities), &size), 0);
+    report.capabilities = bytes_view(capabilities, size);
+    assert_int_equal(send(&scene, &report, &scene.world->report_signer), 0);
+    assert_string_equal(step_now(&scene).reason,
+                        "the device reported: the device does not know this algorithm (its code "
+                        "-7); it knows ESP256, Ed25519");
 }
 
 static void tries_again_what_another_try_may_cure(void **state)
@@ -222,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(installs_on_a_signed_report_of_success),
         IN_WORLD(refuses_with_the_reason_that_the_device_names),
+        IN_WORLD(says_what_the_device_knows_where_it_told),
         IN_WORLD(tries_again_what_another_try_may_cure),
         IN_WORLD(takes_a_container_that_is_not_started_yet_as_installed),
         IN_WORLD(believes_nothing_unsigned_or_signed_by_others),

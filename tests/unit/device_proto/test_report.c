@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include "device_proto/cbor.h"
+#include "device_proto/suit_capabilities.h"
+#include "device_proto/suit_label.h"
 #include "device_proto/suit_report.h"
 #include "tests/unit/device_proto/fixture.h"
 #include "tests/unit/device_proto/keys.h"
@@ -227,12 +229,98 @@ static void gives_a_reason_for_each_refusal(void **state)
     assert_int_equal(suit_reason_of(SUIT_REFUSED_FETCH, NULL), SUIT_REASON_OPERATION_FAILED);
 }
 
+static bool lists(struct bytes capabilities, enum suit_capability list, int64_t wanted)
+{
+    int64_t number;
+
+    for (size_t i = 0; suit_capability_at(capabilities, list, i, &number); i++)
+        if (number == wanted)
+            return true;
+    return false;
+}
+
+static int no_agreement(void *context, const uint8_t peer[P256_RAW_SIZE], uint8_t out_secret[SECRET_SIZE])
+{
+    (void)context;
+    (void)peer;
+    (void)out_secret;
+    return 1;
+}
+
+static void tells_what_the_device_can_do(void **state)
+{
+    const struct suit_place place = { .component = { .count = 1, .parts = { bytes_of_text("slot") } } };
+    struct cose_acceptance acceptance = { .needs = { COSE_KEY(KEY_ED25519) } };
+    const struct proto_agreement agreement = { .agree = no_agreement };
+    const struct cose_device_key key = { .agreement = &agreement };
+    struct suit_device device = { .places = &place, .place_count = 1, .acceptance = &acceptance };
+    struct suit_report report = { .success = true }, read;
+    uint8_t map[256], whole[512];
+    struct bytes told;
+    size_t size;
+
+    (void)state;
+    assert_int_equal(suit_capabilities_write(&device, map, sizeof(map), &size), 0);
+    assert_int_equal(cbor_check(bytes_view(map, size), CBOR_CANONICAL), 0);
+    report.capabilities = bytes_view(map, size);
+    assert_int_equal(suit_report_write(&report, whole, sizeof(whole), &size), 0);
+    assert_int_equal(suit_report_read(bytes_view(whole, size), &read), 0);
+    told = read.capabilities;
+    assert_true(lists(told, SUIT_CAPABILITY_COMMANDS, SUIT_DIRECTIVE_FETCH));
+    assert_true(lists(told, SUIT_CAPABILITY_PARAMETERS, SUIT_PARAMETER_URI));
+    assert_true(lists(told, SUIT_CAPABILITY_ALGORITHMS, -16));
+    assert_true(lists(told, SUIT_CAPABILITY_ALGORITHMS, COSE_ED25519));
+    assert_true(lists(told, SUIT_CAPABILITY_ALGORITHMS, COSE_EDDSA));
+    assert_false(lists(told, SUIT_CAPABILITY_ALGORITHMS, COSE_ESP256));
+    assert_false(lists(told, SUIT_CAPABILITY_ALGORITHMS, COSE_A128GCM));
+    assert_false(lists(told, SUIT_CAPABILITY_COMMANDS, 99));
+    assert_false(lists(told, SUIT_CAPABILITY_COMPONENTS, 0)); /* no numbers */
+    acceptance = (struct cose_acceptance){ .needs = { COSE_CLASSICAL, COSE_SECRET }, .specified_only = true };
+    device.decryption_keys = &key;
+    device.decryption_key_count = 1;
+    assert_int_equal(suit_capabilities_write(&device, map, sizeof(map), &size), 0);
+    told = bytes_view(map, size);
+    assert_true(lists(told, SUIT_CAPABILITY_ALGORITHMS, COSE_ESP256));
+    assert_false(lists(told, SUIT_CAPABILITY_ALGORITHMS, COSE_ES256));
+    assert_true(lists(told, SUIT_CAPABILITY_ALGORITHMS, COSE_HMAC_256));
+    assert_true(lists(told, SUIT_CAPABILITY_ALGORITHMS, COSE_ECDH_ES_A128KW));
+    assert_true(lists(told, SUIT_CAPABILITY_ALGORITHMS, COSE_A128CTR));
+    assert_false(lists(told, SUIT_CAPABILITY_ALGORITHMS, COSE_A128KW));
+    for (size_t room = 0; room < size; room++)
+        assert_int_equal(suit_capabilities_write(&device, map, room, &(size_t){ 0 }), SUIT_REPORT_NO_ROOM);
+    device.place_count = 0;
+    assert_int_equal(suit_capabilities_write(&device, map, sizeof(map), &size), SUIT_REPORT_STRUCTURE);
+}
+
+/* A list that is cut, or is none, gives what is whole of it; an extension is passed over. */
+static void reads_capabilities_of_others(void **state)
+{
+    uint8_t raw[32];
+    int64_t number;
+    struct bytes told = fixture_hex("a3 02 82 01 38 ff 03 05 81 2b 81 04", raw, sizeof(raw));
+
+    (void)state;
+    assert_true(suit_capability_at(told, SUIT_CAPABILITY_COMMANDS, 1, &number));
+    assert_int_equal(number, -256);
+    assert_false(suit_capability_at(told, SUIT_CAPABILITY_COMMANDS, 2, &number));
+    assert_false(suit_capability_at(told, SUIT_CAPABILITY_PARAMETERS, 0, &number));
+    assert_false(suit_capability_at(told, SUIT_CAPABILITY_ALGORITHMS, 0, &number));
+    for (size_t size = 0; size < told.size; size++)
+        (void)suit_capability_at(bytes_view(raw, size), SUIT_CAPABILITY_ALGORITHMS, 0, &number);
+    assert_false(suit_capability_at(bytes_view(raw, 5), SUIT_CAPABILITY_COMMANDS, 1, &number));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_why_an_update_failed), cmocka_unit_test(reads_and_rewrites_the_vectors),
-        cmocka_unit_test(signs_and_verifies_its_own), cmocka_unit_test(refuses_what_is_no_report),
-        cmocka_unit_test(keeps_its_bounds),           cmocka_unit_test(gives_a_reason_for_each_refusal),
+        cmocka_unit_test(tells_what_the_device_can_do),
+        cmocka_unit_test(reads_capabilities_of_others),
+        cmocka_unit_test(reads_why_an_update_failed),
+        cmocka_unit_test(reads_and_rewrites_the_vectors),
+        cmocka_unit_test(signs_and_verifies_its_own),
+        cmocka_unit_test(refuses_what_is_no_report),
+        cmocka_unit_test(keeps_its_bounds),
+        cmocka_unit_test(gives_a_reason_for_each_refusal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include "device_proto/token.h"
 #include "device_proto/senml.h"
+#include "device_proto/suit_capabilities.h"
 #include "device_proto/suit_report.h"
 #include "device_proto/virtual/telemetry.h"
 #include "tests/unit/virtual/fake.h"
@@ -90,9 +91,12 @@ static void refuses_and_reports_why(void **state)
         { { .sequence = 9, .class_name = "other", .image = IMAGE(answers_42) }, SUIT_REASON_CONDITION_FAILED, -4 },
         { { .sequence = 9, .wrong_digest = true, .image = IMAGE(answers_42) }, SUIT_REASON_CONDITION_FAILED, -7 },
         { { .sequence = 9, .size = 9000, .image = IMAGE(answers_42) }, SUIT_REASON_OPERATION_FAILED, -50 },
+        { { .sequence = 9, .slot = 7, .image = IMAGE(answers_42) }, SUIT_REASON_COMPONENT_UNSUPPORTED, -2 },
     };
     struct fake *fake = *state;
     struct suit_report report;
+
+    int64_t command;
 
     fake_boot(fake, "tinypart", true);
     fake_roll_out(fake, &(struct fake_order){ .sequence = 5, .image = IMAGE(temp_sens) });
@@ -103,6 +107,9 @@ static void refuses_and_reports_why(void **state)
         assert_int_equal(report.code, cases[i].code);
         if (cases[i].code != -5)
             assert_int_equal(report.reason, cases[i].reason);
+        /* what it can do, where something else was asked of it */
+        assert_int_equal(suit_capability_at(report.capabilities, SUIT_CAPABILITY_COMMANDS, 0, &command),
+                         cases[i].reason == SUIT_REASON_COMPONENT_UNSUPPORTED);
         exec(fake, 0); /* what was there still is */
         assert_string_equal(fake->reply.text, "27.18");
     }
