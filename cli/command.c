@@ -8,9 +8,9 @@
 #include "daemon/base/text.h"
 
 static const struct command *const families[] = {
-    system_commands,   key_commands,   tenant_commands,  device_commands, image_commands,
-    manifest_commands, grant_commands, rollout_commands, policy_commands, release_commands,
-    export_commands,   noise_commands, privacy_commands,
+    system_commands,   key_commands,    tenant_commands,  device_commands,  image_commands,
+    manifest_commands, grant_commands,  rollout_commands, policy_commands,  release_commands,
+    schedule_commands, export_commands, noise_commands,   privacy_commands,
 };
 
 enum { FAMILIES = sizeof(families) / sizeof(families[0]) };

@@ -75,6 +75,7 @@ extern const struct command grant_commands[];
 extern const struct command rollout_commands[];
 extern const struct command policy_commands[];
 extern const struct command release_commands[];
+extern const struct command schedule_commands[];
 extern const struct command export_commands[];
 extern const struct command noise_commands[];
 extern const struct command privacy_commands[];

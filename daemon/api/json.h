@@ -17,6 +17,8 @@ json_t *json_epsilon(int64_t micro_epsilon);  /* "0.25" */
 json_t *json_cap(int64_t micro_epsilon);      /* the same; 0 is null */
 json_t *json_loss(const struct loss *loss);
 json_t *json_loss_caps(const struct loss_caps *caps); /* rho not bounded is null */
+struct release_plan;
+json_t *release_plan_json(const struct release_plan *plan); /* releases.c */
 json_t *json_hex(const void *data, size_t size);
 json_t *json_list(const char *commas);                                         /* "a,b" is ["a","b"] */
 json_t *json_key(const struct request *request, const struct public_key *key); /* {type,pem,hex}; type 0 is null */

@@ -118,8 +118,10 @@ static json_t *first_json(const struct release_plan *plan)
                      "times", (json_int_t)plan->times, "device", json_words_or_null(plan->first_exhausted));
 }
 
-static json_t *plan_json(const struct release_plan *plan, json_t *problem)
+json_t *release_plan_json(const struct release_plan *plan)
 {
+    json_t *problem = plan->would_pass ? json_null() : problem_json(plan->refusal, &plan->why);
+
     return json_pack("{s:b,s:b,s:o,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "would_pass",
                      plan->would_pass, "replay", plan->replay, "problem", problem, "needed",
                      plan->has_needed ? json_loss(&plan->needed) : json_null(), "exhausts_first", first_json(plan),
@@ -139,8 +141,7 @@ int releases_preview(struct request *request, struct why *why)
     int r = release_preview(request->core, &request->caller, read_order(request), &plan, why);
     if (r != 0)
         return r;
-    json_t *problem = plan.would_pass ? json_null() : problem_json(plan.refusal, &plan.why);
-    return reply_json(&request->reply, 200, plan_json(&plan, problem));
+    return reply_json(&request->reply, 200, release_plan_json(&plan));
 }
 
 static int find_release(struct request *request, struct release *out, struct why *why)

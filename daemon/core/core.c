@@ -11,6 +11,7 @@
 #include "daemon/core/ports/clock.h"
 #include "daemon/core/ports/store.h"
 #include "daemon/core/rollout.h"
+#include "daemon/core/schedule.h"
 #include "daemon/core/transaction.h"
 
 #define HOUSEKEEPING_MS      (10 * 60 * 1000)
@@ -133,8 +134,8 @@ void core_note_fault(struct core *core, int r)
 
 int core_tick(struct core *core, int64_t *out_next_ms)
 {
-    static int (*const ticks[])(struct core *, int64_t, int64_t *) = { rollout_tick, collect_tick, export_tick,
-                                                                       housekeeping };
+    static int (*const ticks[])(struct core *, int64_t, int64_t *) = { rollout_tick, collect_tick, schedule_tick,
+                                                                       export_tick, housekeeping };
     int64_t now_ms = clock_now_ms(core->clock);
     int64_t next_ms = INT64_MAX;
     int first_fault = core->late_fault;

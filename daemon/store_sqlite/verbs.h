@@ -19,6 +19,7 @@ void store_ledger_verbs(struct store *verbs);
 void store_recount_verbs(struct store *verbs); /* a part of the ledger */
 void store_reading_verbs(struct store *verbs);
 void store_release_verbs(struct store *verbs);
+void store_schedule_verbs(struct store *verbs);
 void store_export_verbs(struct store *verbs);
 void store_audit_verbs(struct store *verbs);
 

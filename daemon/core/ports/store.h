@@ -30,6 +30,7 @@
 #include "daemon/core/profile.h"
 #include "daemon/core/release.h"
 #include "daemon/core/rollout.h"
+#include "daemon/core/schedule.h"
 #include "daemon/core/tenant.h"
 
 #define EACH(type) int (*each)(void *context, const struct type *row), void *context
@@ -328,6 +329,18 @@ struct store {
                               uint8_t out_request_hash[DIGEST_SIZE]);
     int (*release_by_id)(struct store *store, int64_t tenant_id, int64_t id, struct release *out);
     int (*release_each)(struct store *store, int64_t tenant_id, struct page page, EACH(release));
+
+    int (*schedule_insert)(struct store *store, struct schedule *schedule); /* fills id */
+    int (*schedule_by_id)(struct store *store, int64_t tenant_id, int64_t id, struct schedule *out);
+    int (*schedule_each)(struct store *store, int64_t tenant_id, struct page page, EACH(schedule));
+    int (*schedule_count)(struct store *store, int64_t tenant_id, int64_t *out);
+    /* Neither paused nor at their end, the longest due first; at most limit. */
+    int (*schedules_due)(struct store *store, int64_t now_ms, unsigned limit, EACH(schedule));
+    int (*schedule_next_due)(struct store *store, int64_t *out_due_ms); /* REFUSED_UNKNOWN: none */
+    /* Writes what a run, a pause or its end changes: paused, next_ms and all that follows created_ms. REFUSED_CONFLICT:
+     * its next_ms is not was_due_ms any more. */
+    int (*schedule_update)(struct store *store, const struct schedule *schedule, int64_t was_due_ms);
+    int (*schedule_delete)(struct store *store, int64_t id);
 
     int (*sink_insert)(struct store *store, struct sink *sink);
     int (*sink_by_name)(struct store *store, int64_t tenant_id, const char *name, struct sink *out);

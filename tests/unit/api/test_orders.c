@@ -331,6 +331,39 @@ static void keeps_sinks_and_shows_what_waits(void **state)
     expect_refusal(rest, 404, "unknown", "DELETE", "/v1/sinks/archive?tenant=acme", NULL);
 }
 
+static void keeps_schedules_and_says_what_they_will_cost(void **state)
+{
+    static const char hourly[] = "{\"tenant\":\"acme\",\"query\":\"mean\",\"sensor\":\"temperature\","
+                                 "\"epsilon\":\"0.1\",\"every_ms\":3600000}";
+    struct rest *rest = *state;
+
+    fill(rest);
+    expect(rest, 200, "PUT", "/v1/budgets/acme", "{\"epsilon\":\"5\"}");
+    json_t *plan = expect(rest, 200, "POST", "/v1/schedules/preview", hourly);
+    assert_string_equal(text_of(json_object_get(plan, "per_epoch"), "epsilon"), "2.4");
+    assert_true(json_is_null(json_object_get(plan, "budget_dry")));
+    const json_t *dry = json_object_get(plan, "filter_dry"); /* a device may lose 1 */
+    assert_string_equal(text_of(dry, "currency"), "epsilon");
+    assert_true(json_is_null(json_object_get(dry, "schedule")));
+    assert_int_equal(count_of(expect(rest, 200, "GET", "/v1/schedules", NULL), "items"), 0);
+    json_t *schedule = expect(rest, 201, "POST", "/v1/schedules", hourly);
+    assert_string_equal(header_of(rest, "Location"), "/v1/schedules/1");
+    assert_string_equal(text_of(schedule, "state"), "running");
+    schedule = expect(rest, 200, "GET", "/v1/schedules/1", NULL);
+    assert_int_equal(number_of(json_object_get(schedule, "plan"), "runs_per_epoch"), 24);
+    assert_int_equal(number_of(json_object_get(json_object_get(schedule, "plan"), "filter_dry"), "schedule"), 1);
+    assert_int_equal(count_of(expect(rest, 200, "GET", "/v1/schedules", NULL), "items"), 1);
+    assert_string_equal(text_of(expect(rest, 200, "POST", "/v1/schedules/1/pause", NULL), "state"), "paused");
+    expect_refusal(rest, 409, "conflict", "POST", "/v1/schedules/1/pause", NULL);
+    assert_string_equal(text_of(expect(rest, 200, "POST", "/v1/schedules/1/resume", NULL), "state"), "running");
+    expect(rest, 204, "DELETE", "/v1/schedules/1", NULL);
+    expect_refusal(rest, 404, "unknown", "GET", "/v1/schedules/1", NULL);
+    expect_refusal(rest, 404, "unknown", "DELETE", "/v1/schedules/1", NULL);
+    expect_refusal(rest, 400, "invalid", "POST", "/v1/schedules",
+                   "{\"tenant\":\"acme\",\"query\":\"mean\",\"sensor\":\"temperature\",\"epsilon\":\"0.1\","
+                   "\"every_ms\":1}");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rest_setup, rest_teardown)
@@ -347,6 +380,7 @@ int main(void)
         TEST(keeps_budgets_as_decimals),
         TEST(replays_a_release_byte_for_byte),
         TEST(says_what_is_spent),
+        TEST(keeps_schedules_and_says_what_they_will_cost),
         TEST(keeps_sinks_and_shows_what_waits),
     };
 

@@ -17,9 +17,9 @@
 #include "run.h"
 
 static const struct command *const families[] = {
-    system_commands,   key_commands,   tenant_commands,  device_commands, image_commands,
-    manifest_commands, grant_commands, rollout_commands, policy_commands, release_commands,
-    export_commands,   noise_commands, privacy_commands,
+    system_commands,   key_commands,      tenant_commands,  device_commands,  image_commands,
+    manifest_commands, grant_commands,    rollout_commands, policy_commands,  release_commands,
+    export_commands,   schedule_commands, noise_commands,   privacy_commands,
 };
 
 enum { FAMILIES = sizeof(families) / sizeof(families[0]), NAME_MAX_HERE = 96 };

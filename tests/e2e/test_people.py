@@ -1,0 +1,68 @@
+"""Privacy for people: schedules and what they will cost."""
+import json
+
+from harness import Refused, WorldCase, wait_until
+
+
+class TestSchedules(WorldCase):
+    settings = ("privacy.device_cap=4",)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        w = cls.world
+        for name in ("acme", "bolt"):
+            w.tenant(name)
+            w.ctl("grant", "create", "--tenant", name, "--selector", "", "--sensors", "load")
+            w.ctl("budget", "set", name, "--epsilon", "2")
+        w.ctl("policy", "set", "load", "--lower", "0", "--upper", "10", "--interval", "1s", "--epsilon-per-reading", "0.01",
+              "--contributions", "2")
+        w.ctl("device", "create", "meter", "--profile", "riot-tinypart", "--class", "native", "--address", w.address(1), "--labels", "site=lyon")
+
+    def create(self, *more, epsilon="0.01", every="1s"):
+        return self.world.json("schedule", "create", "--tenant", "acme", "--query", "mean", "--sensor", "load", "--selector", "site=lyon",
+                               "--epsilon", epsilon, "--every", every, *more)
+
+    def test_1_dry_run_says_what_it_costs_and_when_it_runs_dry(self):
+        plan = self.create("--dry-run", epsilon="0.05", every="1h")
+        self.assertEqual(plan["runs_per_epoch"], 24)
+        self.assertEqual(plan["per_epoch"]["epsilon"], "1.2")
+        self.assertIsNone(plan["budget_dry"])
+        self.assertEqual(plan["now"]["cohort"], 1)
+        plan = self.create("--dry-run", epsilon="0.5", every="1h")
+        self.assertIsNotNone(plan["budget_dry"])
+        self.assertIn("out of epsilon", self.world.ctl(
+            "schedule", "create", "--tenant", "acme", "--query", "mean", "--sensor", "load", "--selector", "site=lyon",
+            "--epsilon", "0.5", "--every", "1h", "--dry-run"))
+        self.assertEqual(self.world.items("schedule", "list"), [])
+
+    def test_2_runs_by_itself_and_goes_on_after_kill(self):
+        w = self.world
+        number = self.create()["id"]
+        show = lambda: w.json("schedule", "show", str(number))
+        wait_until(lambda: show()["runs"] >= 2, 60, "two runs")
+        w.kill()
+        w.start()
+        before = show()["runs"]
+        wait_until(lambda: show()["runs"] > before, 60, "a run after SIGKILL")
+        w.ctl("schedule", "pause", str(number))
+        state = show()
+        self.assertEqual((state["state"], state["next_at"]), ("paused", None))
+        mine = [row for row in w.items("release", "list") if row["request"].startswith(f"schedule:{number}:")]
+        self.assertEqual(len({row["from"] for row in mine}), len(mine))
+        self.assertEqual(len(mine), state["runs"])
+        spent = float(w.json("budget", "show", "acme")["spent_epsilon"])
+        self.assertAlmostEqual(spent, 0.01 * len(mine), 6)
+        w.ctl("schedule", "delete", str(number))
+        self.assertEqual(w.items("schedule", "list"), [])
+
+    def test_3_a_refused_run_is_told_and_the_next_one_tried(self):
+        w = self.world
+        number = self.create(epsilon="1.5")["id"]
+        wait_until(lambda: w.json("schedule", "show", str(number))["refused"] >= 2, 60, "two refusals")
+        shown = w.json("schedule", "show", str(number))
+        self.assertIn("the budget of tenant acme", shown["problem"])
+        self.assertIn("refused because", w.ctl("schedule", "show", str(number)))
+        w.ctl("schedule", "delete", str(number))
+        with self.assertRaises(Refused):
+            w.ctl("schedule", "show", str(number))
