@@ -19,7 +19,7 @@ static wide greatest_common_divisor(wide a, wide b)
         a = b;
         b = rest;
     }
-    return a != 0 ? a : 1;
+    return a;
 }
 
 int noise_scale_of(int64_t sensitivity, int64_t ueps, uint64_t most, struct noise_scale *out)
@@ -72,7 +72,7 @@ int noise_variance_of(int64_t sensitivity, int64_t nrho, struct noise_scale *out
     wide common = greatest_common_divisor(num, den);
     num /= common;
     den /= common;
-    if (num / den >= NOISE_GAUSS_PRODUCT_MAX)
+    if (den == 0 || num / den >= NOISE_GAUSS_PRODUCT_MAX) /* den is not: for the analyser */
         return -ERANGE;
     /* t as the sampler has it; one more, for num that is rounded up may pass the next square */
     wide t = square_root(num / den) + 2, most = NOISE_GAUSS_PRODUCT_MAX / (t * t);

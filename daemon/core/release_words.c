@@ -21,7 +21,9 @@ static void accuracy_words(const struct asked *asked, const char *interval, char
     else if (plural != NULL)
         snprintf(out, size, "With 95 %% certainty the true %s %s.", plural, interval);
     else
-        snprintf(out, size, "With 95 %% certainty the true %s of the readings that count is %s.",
+        snprintf(out, size,
+                 "With 95 %% certainty the true %s of the readings that count, those noised on board as they came in, "
+                 "is %s.",
                  query_name(asked->query), interval);
 }
 

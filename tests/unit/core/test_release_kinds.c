@@ -456,7 +456,8 @@ static void an_answer_says_in_words_what_it_promises(void **state)
     lab_device(lab, "thermo-1");
     json_t *answer = answer_of(lab, &order);
     const char *words = lab_text(answer, NULL, "statement");
-    assert_non_null(strstr(words, "With 95 % certainty the true count of the readings that count is between "));
+    assert_non_null(strstr(words, "With 95 % certainty the true count of the readings that count, those noised on "
+                                  "board as they came in, is between "));
     assert_non_null(strstr(words, "at most e^0.5 times more or less likely"));
     assert_non_null(strstr(words,
                            "each of the 1 devices asked, and tenant acme, in each of 1 epochs: epsilon 0.5, rho 0.125, "
