@@ -5,6 +5,10 @@
 #include "daemon/core/image.h"
 #include "daemon/core/step.h"
 #include "device_proto/suit_author.h"
+#include "device_proto/token.h"
+
+/* With a token beside it, whatever key signs both. */
+#define MANIFEST_SIZE_MAX (SUIT_ORDER_SIZE_MAX + TOKEN_SIZE_MAX + SIGNATURE_SIZE_MAX + 16u)
 
 #define TRIGGER_SIZE (ADDRESS_SIZE + PATH_SIZE + 1)
 
@@ -16,7 +20,7 @@ struct manifest {
         digest[DIGEST_SIZE]; /* SUIT's: over the manifest with its byte string head; also what its blob is kept by */
     struct content_key content_key; /* what its image is encrypted with */
     size_t size;
-    uint8_t envelope[SUIT_ORDER_SIZE_MAX];
+    uint8_t envelope[MANIFEST_SIZE_MAX];
     size_t trigger_size;
     uint8_t trigger[TRIGGER_SIZE]; /* payload of the trigger request */
 };

@@ -6,8 +6,8 @@
 #include "device_proto/suit.h"
 
 #define KIND_SLOTS_MAX    4u
-#define KIND_URL_MAX      128u /* a trigger's payload must be shorter */
-#define KIND_MANIFEST_MAX SUIT_MANIFEST_SIZE_MAX
+#define KIND_URL_MAX      128u   /* a trigger's payload must be shorter */
+#define KIND_MANIFEST_MAX 12288u /* with two of the largest signatures: its own and its token's */
 
 enum kind_habit {
     KIND_EMPTY_ACK_IS_BODY = 1u << 0,    /* takes an empty ACK for a complete body of no bytes */

@@ -35,8 +35,9 @@ static void the_shipped_profiles_are_there(void **state)
     assert_string_equal(own.component, "slot/%u");
     assert_string_equal(own.helpers, tp.helpers);
     assert_string_equal(own.algorithm, "ed25519");
-    assert_string_equal(own.accepts, "ed25519,esp256,hss-lms");
-    assert_int_equal(own.manifest_size_max, 4096);
+    assert_string_equal(own.accepts, "ed25519,esp256,hss-lms,ml-dsa-44,ml-dsa-65,ml-dsa-87");
+    assert_true(own.decrypts && !tp.decrypts);
+    assert_int_equal(own.manifest_size_max, 12288);
     assert_string_equal(tp.accepts, "ed25519");
     assert_true(own.tokens && !tp.tokens);
     assert_int_equal(own.slots, 4);

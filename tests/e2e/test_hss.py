@@ -10,7 +10,7 @@ class TestHashBasedKey(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.world = w = World(key_type=("hss-lms", "--height", "10", "--width", "8")).start()
+        cls.world = w = World(key_type=("hss-lms", "--height", "10", "--width", "4")).start()
         cls.acme = w.tenant("acme")
         w.image("acme", cls.acme, "thermo", version="1.0")
         cls.nodes = w.owned("node", 2, extra=["-v", "--sensor", "load=host:loadavg"])

@@ -223,6 +223,34 @@ static void a_profile_names_the_signatures_that_it_verifies(void **state)
     assert_int_equal(order(world, scene.alice, &at_home), 0);
 }
 
+static int largest_signature(void *context, struct bytes message, uint8_t *out, size_t capacity, size_t *out_size)
+{
+    (void)context;
+    (void)message;
+    assert_true(capacity >= SIGNATURE_SIZE_MAX);
+    memset(out, 0x5a, SIGNATURE_SIZE_MAX);
+    *out_size = SIGNATURE_SIZE_MAX;
+    return 0;
+}
+
+static void the_largest_signatures_of_manifest_and_token_fit(void **state)
+{
+    struct scene scene = lyon(*state);
+    struct world *world = scene.world;
+    struct proto_signer hss = { .key = { .type = KEY_HSS_LMS }, .sign = largest_signature };
+    static uint8_t whole[16384];
+
+    world_device(world, "d1", "tinypart", "site=lyon");
+    world->core.maintainer = &hss;
+    struct rollout rollout = world_rollout(world, scene.alice, "site=lyon", 0);
+    world_pass(world, 0);
+    struct step step = world_step(world, rollout.id);
+    assert_int_equal(step.state, STEP_TRIGGERING);
+    size_t size = world_fetch_whole(world, step.manifest_path, whole, sizeof(whole));
+    assert_true(size > (size_t)2 * SIGNATURE_SIZE_MAX);
+    assert_non_null(suit_integrated_payload(bytes_view(whole, size), bytes_of_text(TOKEN_MEMBER)).data);
+}
+
 static void refuses_reporting_devices_without_a_report_key(void **state)
 {
     struct scene scene = lyon(*state);
@@ -542,6 +570,7 @@ int main(void)
         IN_WORLD(a_device_that_reads_tokens_gets_one),
         cmocka_unit_test(a_grant_says_what_a_token_says),
         IN_WORLD(a_profile_names_the_signatures_that_it_verifies),
+        IN_WORLD(the_largest_signatures_of_manifest_and_token_fit),
         IN_WORLD(refuses_reporting_devices_without_a_report_key),
         IN_WORLD(keeps_a_slot_for_its_holder_while_its_grant_lasts),
         IN_WORLD(lets_two_tenants_live_side_by_side_on_one_device),
