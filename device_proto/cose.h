@@ -173,7 +173,9 @@ int cose_mac0_write(const struct cose_order *order, struct bytes key, const stru
 
 /* Which signatures suffice. Each set in needs has to be met by a signature that holds: { COSE_ANY_SIGNATURE } is "one
  * of these suffices", { COSE_CLASSICAL, COSE_QUANTUM_RESISTANT } is "one of each". Empty sets ask for nothing; an
- * acceptance with no set accepts nothing. */
+ * acceptance with no set accepts nothing. One signature meets every set that its kind of key is in, and each set may be
+ * met by another key: where keys differ in what they may do, ask for one set, or judge by struct cose_verdict's signer.
+ */
 struct cose_acceptance {
     unsigned needs[COSE_NEEDS_MAX];
     bool specified_only; /* the polymorphic numbers -7 and -8 are not accepted */

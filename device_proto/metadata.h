@@ -46,7 +46,8 @@ struct metadata {
 
 /* Writes the metadata with its four tokens: the mask of system calls (token_mask_of), SHA-256 of data and of code, and
  * SHA-256 of all the metadata before the last token, whose own bytes are left out. 0 or a token_refusal (TOKEN_NO_ROOM
- * beyond a bound above), or a fault. */
+ * beyond a bound above; TOKEN_STRUCTURE for data or code that begin like metadata: the token over them would pass for
+ * one over metadata, whose author could be anybody), or a fault. */
 int metadata_write(const struct metadata *metadata, uint32_t mask, struct bytes data, struct bytes code,
                    enum token_form form, const struct proto_signer *signer, const struct proto_crypto *crypto,
                    uint8_t *out, size_t capacity, size_t *out_size);

@@ -347,6 +347,32 @@ static void metadata_vouches_for_code_data_and_itself(void **state)
     }
 }
 
+/* A tenant's data, vouched for, would be metadata that the tenant wrote itself. */
+static void metadata_vouches_for_no_metadata(void **state)
+{
+    const struct metadata order = { .uid = bytes_of_text("c") };
+    const struct proto_crypto *crypto = &test_keys()->crypto;
+    uint8_t forged[METADATA_SIZE_MAX], out[METADATA_SIZE_MAX];
+    struct bytes data;
+    size_t size;
+
+    (void)state;
+    assert_int_equal(metadata_write(&order, 1, none, none, TOKEN_TINYCONTAINER, &test_keys()->other, crypto, forged,
+                                    sizeof(forged), &size),
+                     0);
+    data = bytes_view(forged, size - METADATA_TOKEN_SIZE);
+    assert_int_equal(metadata_write(&order, 1, data, none, TOKEN_TINYCONTAINER, &test_keys()->ed25519, crypto, out,
+                                    sizeof(out), &size),
+                     TOKEN_STRUCTURE);
+    assert_int_equal(metadata_write(&order, 1, none, data, TOKEN_TINYCONTAINER, &test_keys()->ed25519, crypto, out,
+                                    sizeof(out), &size),
+                     TOKEN_STRUCTURE);
+    data.size = 8;
+    assert_int_equal(metadata_write(&order, 1, data, data, TOKEN_TINYCONTAINER, &test_keys()->ed25519, crypto, out,
+                                    sizeof(out), &size),
+                     0);
+}
+
 static void metadata_keeps_the_bounds_of_shipped_devices(void **state)
 {
     struct metadata order = metadata_of(), read;
@@ -406,6 +432,7 @@ int main(void)
         cmocka_unit_test(a_grant_becomes_a_mask),
         cmocka_unit_test(goes_beside_a_manifest),
         cmocka_unit_test(metadata_vouches_for_code_data_and_itself),
+        cmocka_unit_test(metadata_vouches_for_no_metadata),
         cmocka_unit_test(metadata_keeps_the_bounds_of_shipped_devices),
         cmocka_unit_test(refusals_have_words),
     };
