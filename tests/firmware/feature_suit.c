@@ -4,13 +4,10 @@
 #include "tests/firmware/feature.h"
 #include "inputs.h"
 
-static int fetch(void *context, size_t place, struct bytes uri, uint64_t size, struct bytes payload)
+static int fetch(void *context, const struct suit_transfer *transfer)
 {
     (void)context;
-    (void)place;
-    (void)uri;
-    (void)size;
-    (void)payload;
+    (void)transfer;
     return 0;
 }
 

@@ -30,18 +30,24 @@ FORBIDDEN = re.compile(r"_?(malloc|calloc|realloc|free|sbrk)(_r)?|_?(read|write|
 # How often a function may be on the stack at once: a constant of device_proto, and how much more than that.
 RECURSION = {
     "skip_item": ("CBOR_DEPTH_MAX", 1),
-    "run_sequence": ("SEQUENCE_DEPTH_MAX", 1),
-    "run_section": (None, 2),  # the shared sequence, before another section's
+    "suit_run_sequence": ("SUIT_NESTING_MAX", 1),  # the one too many is entered, and refused
 }
-# Who calls through a pointer: into a table of the same file, or what the firmware gave.
-THROUGH_TABLES = {"run_command", "run_sequence"}  # the one is compiled into the other
-THROUGH_CALLBACKS = {"directive_fetch", "fetch_for_real", "directive_invoke", "condition_image_match"}
+# Who calls through a pointer: into a table (of which file), or what the firmware gave.
+THROUGH_TABLES = {"run_once": "suit_commands", "try_keys": "cose_accept"}
+THROUGH_CALLBACKS = {
+    "agreed_kek", "ask_match", "begin", "cose_decrypt_begin", "cose_mac0_check", "cose_stream_begin", "cose_verify", "draw_take", "fetch_for_real", "invoke",
+    "lmots_chain", "lmots_digest", "lmots_public_leaf", "lms_inner", "lms_verify", "next_keystream", "open_dependency", "suit_check_authorized",
+    "suit_check_content", "suit_digest_matches", "suit_enter", "suit_wait_for", "transfer_now", "unlink_component"}
+# Where the stack of a manifest ends and that of its dependency begins: counted by themselves.
+DEPENDENCY, DEPENDENCY_OPENED = "suit_walk_dependency", ("suit_dependencies.o", "open_dependency")
+WITHOUT_HSS = "-DTINYPART_WITHOUT_HSS"
 
 
 class Feature:
-    def __init__(self, title, source, entries, inputs=lambda tools: {}, primitive=None):
-        """inputs(tools) gives the feature's input: a key's type and arrays by name. primitive: what a signature is checked with."""
-        self.title, self.source, self.entries, self.inputs, self.primitive = title, source, entries, inputs, primitive
+    def __init__(self, title, source, entries, inputs=lambda tools: {}, primitive=None, flags=()):
+        """inputs(tools) gives the feature's input: a key's type and arrays by name. primitive: what a signature is checked with. flags: what
+        device_proto is compiled with for it."""
+        self.title, self.source, self.entries, self.inputs, self.primitive, self.flags = title, source, entries, inputs, primitive, flags
 
 
 def fail(text):
@@ -113,8 +119,9 @@ def suit_input(name, size, *words):
 
 SUIT = ["suit_manifest_verify", "suit_manifest_run"]
 FEATURES = [
-    Feature("SUIT, signed with Ed25519", "feature_suit.c", SUIT, suit_input("ed25519", 32, "--type", "ed25519"), "monocypher"),
-    Feature("SUIT, signed with ESP256", "feature_suit.c", SUIT, suit_input("p256", 65, "--type", "p256"), "tinycrypt"),
+    Feature("SUIT, signed with Ed25519", "feature_suit.c", SUIT, suit_input("ed25519", 32, "--type", "ed25519"), "monocypher", [WITHOUT_HSS]),
+    Feature("SUIT, signed with ESP256", "feature_suit.c", SUIT, suit_input("p256", 65, "--type", "p256"), "tinycrypt", [WITHOUT_HSS]),
+    Feature("SUIT, signed with HSS-LMS", "feature_suit.c", SUIT, suit_input("hss_lms", 60, "--type", "hss-lms", "--height", "5", "--width", "8")),
     Feature("SenML, five readings written", "feature_senml.c", ["senml_encode_cbor"]),
     Feature("noise, discrete Laplace", "feature_laplace.c", ["noise_laplace"]),
 ]
@@ -181,18 +188,29 @@ def run_it(feature, objects, folder, tools):
     return int(match.group(2)), library, own
 
 
+def calls(objects):
+    return stack.Calls(objects, recursion(), THROUGH_TABLES, THROUGH_CALLBACKS, {DEPENDENCY, DEPENDENCY_OPENED[1]})
+
+
 def measure(feature, objects, folder, tools):
     size = linked_size(feature, objects, folder)
     try:
-        calls = stack.Calls(objects, recursion(), THROUGH_TABLES, THROUGH_CALLBACKS)
-        worst, path = max(calls.worst(entry) for entry in feature.entries)
+        known = calls(objects)
+        worst, path = max(known.worst(entry) for entry in feature.entries)
+        dependency = (known.worst(DEPENDENCY)[0], known.worst(DEPENDENCY_OPENED)[0]) if feature.entries is SUIT else None
     except stack.Unbounded as error:
         fail(f"{feature.title}: {error}")
     reached, library, own = run_it(feature, objects, folder, tools)
-    whole, _ = stack.Calls(objects + library + own, recursion(), THROUGH_TABLES, THROUGH_CALLBACKS).worst("firmware_feature")
+    whole, _ = calls(objects + library + own).worst("firmware_feature")
     if reached > whole:
         fail(f"{feature.title} went {reached} bytes deep, and {whole} was computed as its worst: the call graph misses something")
-    return {"size": size, "worst": worst, "path": path, "reached": reached, "library": sum(sections(o)["text"] for o in library)}
+    return {"size": size, "worst": worst, "path": path, "reached": reached, "library": sum(sections(o)["text"] for o in library),
+            "dependency": dependency}
+
+
+def compile_room(folder, flags):
+    folder.mkdir()
+    return [compile_c(path, folder / f"{path.stem}.o", OURS + flags) for path in sorted((ROOT / "device_proto").glob("*.c")) if path.name not in HOST_ONLY]
 
 
 def main():
@@ -201,15 +219,17 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         tools = Tools(sys.argv[1], folder)
-        objects = [compile_c(path, folder / f"{path.stem}.o", OURS) for path in sorted((ROOT / "device_proto").glob("*.c")) if path.name not in HOST_ONLY]
+        rooms = {(): compile_room(folder / "all", []), (WITHOUT_HSS,): compile_room(folder / "without_hss", [WITHOUT_HSS])}
         for missing in (n for n in ("MONOCYPHER", "TINYCRYPT") if not os.environ.get(f"TINYPART_{n}")):
             print(f"note  TINYPART_{missing} names no sources: its signatures are taken for good on the emulated processor")
         print(f"{'Cortex-M4, -Os: bytes':34} {'text':>7} {'data':>5} {'bss':>5} {'worst stack':>12} {'a run reached':>14}")
         for feature in FEATURES:
-            m = measure(feature, objects, folder, tools)
+            m = measure(feature, rooms[tuple(feature.flags)], folder, tools)
             print(f"{feature.title:34} {m['size']['text']:7} {m['size']['data']:5} {m['size']['bss']:5} {m['worst']:12} {m['reached']:14}" +
                   (f"   with {feature.primitive}, whose objects are {m['library']} bytes of text" if m["library"] else ""))
             print(f"{'':8}by {' > '.join(m['path'])}")
+            if m["dependency"]:
+                print(f"{'':8}each dependency that is open: {m['dependency'][0]} more; while one is verified: {m['dependency'][1]} more")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Worst stack of a function, from what the compiler says of each object (-fcallgraph-info=su): frames and calls.
 
-A call through a pointer may go to every function whose address its own file keeps, if the caller is named as one that calls through a table;
-what else is called through a pointer are callbacks that the firmware gives (crypto, storage, randomness): outside, and counted as nothing. In
-a file that keeps addresses every such caller has to be named as one or the other. Recursion needs a stated bound. Whoever is not named, and
-recursion without a bound, are errors: there would be no worst stack."""
+A call through a pointer may go to every function whose address a file keeps, if the caller is named as one that calls through a table, and
+that file with it; what else is called through a pointer are callbacks that the firmware gives (crypto, storage, randomness): outside, and
+counted as nothing. Every caller through a pointer has to be named as one or the other, and recursion needs a stated bound: else there would
+be no worst stack, which is an error. A function that is cut is counted as nothing where it is called."""
 import re
 import subprocess
 
@@ -22,14 +22,14 @@ def short(title):
 
 
 class Calls:
-    def __init__(self, objects, recursion, through_tables, through_callbacks):
-        """objects: paths of .o files with their .ci beside them. recursion: {name of a function: how often it may be on the stack}. The last
-        two are names of functions that call through pointers."""
-        self.frame, self.calls, self.file_of, self.pointed = {}, {}, {}, {}
-        self.recursion, self.through_tables, self.through_callbacks = recursion, through_tables, through_callbacks
+    def __init__(self, objects, recursion, through_tables, through_callbacks, cut=frozenset()):
+        """objects: paths of .o files with their .ci beside them. recursion: {name of a function: how often it may be on the stack}.
+        through_tables: {name of a function: the file that holds the table}; through_callbacks and cut are names."""
+        self.frame, self.calls = {}, {}
+        self.recursion, self.through_tables, self.through_callbacks, self.cut = recursion, through_tables, through_callbacks, cut
         for path in objects:
             self.read(path)
-            self.pointed[path] = self.functions_pointed_at(path)
+        self.pointed = {path.stem: self.functions_pointed_at(path) for path in objects}  # of all that was read
         self.known, self.kept = {}, {}
 
     def read(self, path):
@@ -40,7 +40,6 @@ class Calls:
                 if match.group(2) == "dynamic":
                     raise Unbounded(f"{short(title)} has a frame whose size is only known when it runs")
                 self.frame[self.key(title, path)] = int(match.group(1))
-                self.file_of[self.key(title, path)] = path
         for source, target in EDGE.findall(text):
             self.calls.setdefault(self.key(source, path), set()).add(self.key(target, path))
 
@@ -59,12 +58,14 @@ class Calls:
 
     def targets(self, function):
         for called in self.calls.get(function, ()):
+            name = self.name(function).split(".")[0]  # without what the compiler calls its own variant of it
             if called != "__indirect_call":
-                yield called
-            elif self.name(function) in self.through_tables:
-                yield from self.pointed[self.file_of[function]]
-            elif self.pointed[self.file_of[function]] and self.name(function) not in self.through_callbacks:
-                raise Unbounded(f"{self.name(function)} calls through a pointer, to where is not said")
+                if self.name(called) not in self.cut:
+                    yield called
+            elif name in self.through_tables:
+                yield from (entry for entry in self.pointed[self.through_tables[name]] if self.name(entry) not in self.cut)
+            elif name not in self.through_callbacks:
+                raise Unbounded(f"{name} calls through a pointer, to where is not said")
 
     def reach(self, function):
         """What can be called from it, directly or not, within the program."""
