@@ -33,9 +33,10 @@ enum policy_mechanism {
     POLICY_UNARY = 4,               /* optimised unary encoding; weights; each step is a category, each bit one, too */
     POLICY_ONE_BIT = 5,             /* one-bit mean; weights; what leaves is 0 or 1 */
 };
-#define POLICY_CATEGORIES_MAX       65536u
-#define POLICY_UNARY_CATEGORIES_MAX 48u /* what leaves is one whole number, which every reader of SenML keeps exactly \
-                                         */
+#define POLICY_CATEGORIES_MAX 65536u
+#define POLICY_UNARY_CATEGORIES_MAX                                                   \
+    48u /* what leaves is one whole number, which every reader of SenML keeps exactly \
+         */
 #define POLICY_WEIGHT_MAX (1u << 24)
 
 struct noise_policy {
@@ -61,6 +62,12 @@ struct noise_policy {
 /* What a reading that was noised by a policy may be, as a whole number: lower..upper in steps of scale, or where
  * *out_plain is set a plain number (a set of bits, a bit). */
 void policy_output_range(const struct noise_policy *policy, int64_t *out_least, int64_t *out_most, bool *out_plain);
+/* Whether what leaves is an answer (a category, bits, a bit): to be counted, not to be summed. */
+static inline bool policy_is_answered(const struct noise_policy *policy)
+{
+    return policy->mechanism == POLICY_RANDOMIZED_RESPONSE || policy->mechanism == POLICY_UNARY ||
+           policy->mechanism == POLICY_ONE_BIT;
+}
 /* How many categories a policy of responses tells apart: upper - lower + 1. */
 uint32_t policy_categories(const struct noise_policy *policy);
 

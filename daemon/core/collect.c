@@ -37,6 +37,11 @@ static int device_check(struct core *core, struct pack *pack, struct why *why)
         r = core->store->profile_by_name(core->store, device->profile, &pack->profile);
     if (r != 0)
         return r;
+    if (device->suspect_ms > 0) {
+        pack->counter = COUNT_TELEMETRY_SUSPECT;
+        return refuse(why, REFUSED_FORBIDDEN, "d", "look into it, then: tinypartctl device trust",
+                      "device %s is suspect: nothing of it is taken", device->name);
+    }
     if (!pack->profile.telemetry)
         return refuse(why, REFUSED_FORBIDDEN, "d", NULL, "devices of profile %s post no readings", pack->profile.name);
     return 0;
@@ -57,19 +62,16 @@ static int peer_check(const struct core *core, const struct pack *pack, struct w
     return 0;
 }
 
-/* Raw readings of a device that ought to noise would undo its promise; noise that a kind of device does not add would
- * be a claim that nobody made. */
+/* Noise that a kind of device does not add would be a claim that nobody made. Raw readings of one that ought to noise
+ * are looked at sensor by sensor. */
 static int noising_check(const struct core *core, struct pack *pack, struct why *why)
 {
     bool noised = pack->telemetry->policy_version > 0;
 
-    if (noised == pack->profile.noises_on_board && pack->telemetry->policy_version >= 0)
+    if (pack->telemetry->policy_version >= 0 && (!noised || pack->profile.noises_on_board))
         return noised ? ledger_usable(core, why) : 0;
-    pack->counter = COUNT_TELEMETRY_OUT_OF_POLICY;
-    return refuse(why, REFUSED_FORBIDDEN, "p", NULL,
-                  noised ? "devices of profile %s do not noise on board"
-                         : "devices of profile %s must noise on board and say by which version of the policy",
-                  pack->profile.name);
+    return pack_offend(pack, REFUSED_FORBIDDEN, "p", why,
+                       "a kind of device that does not noise on board said that it had: %s", pack->profile.name);
 }
 
 static int sequence_raise(struct core *core, struct pack *pack, struct why *why)
@@ -104,6 +106,8 @@ static int pack_take(struct core *core, struct pack *pack, struct why *why)
         return r;
     pack->epoch = ledger_epoch(core, pack->now_ms);
     r = pack_read(core, pack, why);
+    if (r == 0 && pack->telemetry->policy_version > 0)
+        r = pack_watch(core, pack, why);
     if (r == 0)
         r = pack_takers(core, pack, why);
     if (r == 0 && pack->telemetry->policy_version > 0)
@@ -155,6 +159,11 @@ int collect_telemetry(struct core *core, const struct telemetry *telemetry, stru
         core->counters[COUNT_TELEMETRY_STORED]++;
     else if (r > 0)
         core->counters[pack->counter]++;
+    if (r > 0 && (pack->is_over || pack->offence[0] != '\0')) {
+        int fault = pack_remember(core, pack);
+        if (fault < 0)
+            return fault;
+    }
     if (r == REFUSED_EXHAUSTED) {
         int fault = audit_dry(core, pack, why);
         if (fault < 0)

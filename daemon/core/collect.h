@@ -11,6 +11,8 @@
 
 struct caller;
 
+#define READING_ANSWER 2 /* no power of ten: no sum meets it */
+
 struct reading {
     int64_t id;
     int64_t device_id;
@@ -19,7 +21,8 @@ struct reading {
     int64_t epoch;
     int64_t received_ms; /* the ledger's time, not the device's */
     int64_t value;       /* scaled by the policy's scale */
-    int64_t scale;
+    int64_t scale; /* READING_ANSWER: a category, bits or a bit that a noising device answered, to be counted and never
+                      to be summed */
     int64_t policy_version;
     bool noised; /* on board, by that policy */
 };

@@ -34,6 +34,9 @@ struct pack {
     struct profile profile;
     int64_t now_ms; /* the ledger's */
     int64_t epoch;
+    char offence[SUSPECT_REASON_SIZE]; /* why the device is suspect from now on; "": it is not */
+    unsigned over_rule;                /* with is_over: of its sensor there were too many */
+    bool is_over;
     enum counter counter; /* what a refusal counts as */
     struct kept kept[RECORDS_PER_PACK_MAX];
     unsigned kept_count;
@@ -42,6 +45,15 @@ struct pack {
     struct taker takers[TENANTS_MAX];
     unsigned taker_count;
 };
+
+/* Refuses the pack for what its device cannot have sent by its policy, and makes the device suspect. */
+int pack_offend(struct pack *pack, int refusal, const char *where, struct why *why, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+/* Too many readings of a noising device are refused; more than twice as many, which no clock explains, make it suspect.
+ * Then each is held against what its policy's noise can be. */
+int pack_watch(struct core *core, struct pack *pack, struct why *why);
+/* After a refusal took everything back: what must be remembered of the pack all the same. */
+int pack_remember(struct core *core, const struct pack *pack);
 
 /* Whether a posting peer may speak for a device, and how its host compares with the address it registered. */
 bool peer_is_host_of(const char *peer, const char *address);

@@ -71,12 +71,30 @@ static int version_find(struct core *core, struct pack *pack, struct rule *rule,
 
     if (named == 0 || named == policy->version)
         return 0;
+    if (named > policy->version)
+        return pack_offend(pack, REFUSED_CONFLICT, "p", why,
+                           "it named version %lld of the policy of sensor %s, which was never made", (long long)named,
+                           rule->sensor);
     if (named == policy->version - 1 && pack->now_ms < policy->created_ms + core->settings.epoch_ms)
         return core->store->policy_version(core->store, rule->sensor, named, policy);
     pack->counter = COUNT_TELEMETRY_OUT_OF_POLICY;
     return refuse(why, REFUSED_CONFLICT, "p", "fetch the policy again",
                   "version %lld of the policy of sensor %s does not hold: it is version %lld now", (long long)named,
                   rule->sensor, (long long)policy->version);
+}
+
+/* Raw readings of a device that ought to noise would undo its promise. */
+static int shape_check(struct pack *pack, const struct rule *rule, struct why *why)
+{
+    bool noised = pack->telemetry->policy_version > 0;
+
+    if (!pack->profile.noises_on_board || noised == (rule->document.mechanism != POLICY_NONE))
+        return 0;
+    return pack_offend(pack, REFUSED_FORBIDDEN, "p", why,
+                       noised ? "it said that it had noised sensor %s, whose policy has it send raw readings"
+                              : "it sent raw readings of sensor %s, which it must noise on board and say by which "
+                                "version of the policy",
+                       rule->sensor);
 }
 
 static int rule_load(struct core *core, struct pack *pack, struct rule *rule, struct why *why)
@@ -92,7 +110,9 @@ static int rule_load(struct core *core, struct pack *pack, struct rule *rule, st
         return r;
     /* It was checked and signed when it was set. */
     r = policy_doc_parse(bytes_view(rule->policy.document, rule->policy.document_size), &rule->document);
-    return r > 0 ? -EBADMSG : r;
+    if (r != 0)
+        return r > 0 ? -EBADMSG : r;
+    return shape_check(pack, rule, why);
 }
 
 static int rule_find(struct core *core, struct pack *pack, const char *sensor, unsigned *out, struct why *why)
@@ -116,6 +136,8 @@ static int value_read(struct pack *pack, const struct rule *rule, const struct s
                       struct why *why)
 {
     const struct policy *policy = &rule->policy;
+    int64_t least, most;
+    bool is_plain;
 
     if (record->kind != SENML_NUMBER || record->has_sum)
         return refuse(why, REFUSED_INVALID, rule->sensor, NULL, "a reading of sensor %s is one number", rule->sensor);
@@ -124,15 +146,16 @@ static int value_read(struct pack *pack, const struct rule *rule, const struct s
         return refuse(why, REFUSED_INVALID, rule->sensor, NULL, "sensor %s is measured in \"%s\", not in \"%s\"",
                       rule->sensor, policy->unit_text, record->unit);
     }
-    if (decimal_scale(record->number, policy->scale, out) != 0)
+    policy_output_range(&rule->document, &least, &most, &is_plain);
+    is_plain = is_plain && pack->telemetry->policy_version > 0;
+    if (decimal_scale(record->number, is_plain ? 1 : (uint32_t)policy->scale, out) != 0)
         return refuse(why, REFUSED_INVALID, rule->sensor, NULL, "a reading of sensor %s is beyond all bounds",
                       rule->sensor);
     if (pack->telemetry->policy_version == 0 ||
-        (*out >= policy->lower - rule->document.output_bound && *out <= policy->upper + rule->document.output_bound))
+        (*out >= least && *out <= most && (!is_plain || record->number.exponent10 >= 0)))
         return 0;
-    pack->counter = COUNT_TELEMETRY_OUT_OF_POLICY;
-    return refuse(why, REFUSED_INVALID, rule->sensor, NULL,
-                  "a noised reading of sensor %s is beyond the bounds that its policy lets out", rule->sensor);
+    return pack_offend(pack, REFUSED_INVALID, rule->sensor, why,
+                       "a noised reading of sensor %s is none that its policy lets out", rule->sensor);
 }
 
 static int record_read(struct core *core, struct pack *pack, const struct senml_record *record, struct why *why)

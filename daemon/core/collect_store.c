@@ -74,9 +74,12 @@ int pack_payers(struct core *core, struct pack *pack, struct why *why)
 static void row_put(struct buffer *out, const struct pack *pack, const struct kept *kept)
 {
     const struct rule *rule = &pack->rules[kept->rule];
-    int digits = digits_of_scale(rule->policy.scale);
+    int64_t least, most;
+    bool is_plain;
     char value[32], epsilon[32], step[32], when[32];
 
+    policy_output_range(&rule->document, &least, &most, &is_plain);
+    int digits = is_plain ? 0 : digits_of_scale(rule->policy.scale);
     fixed_format(kept->value, digits, value);
     fixed_format(rule->policy.reading.ueps, 6, epsilon);
     fixed_format(1, digits, step);
@@ -85,6 +88,16 @@ static void row_put(struct buffer *out, const struct pack *pack, const struct ke
     buffer_json(out, rule->policy.unit_text);
     buffer_format(out, ",\"time\":\"%s\",\"policy_version\":%lld,\"epsilon\":\"%s\",\"step\":\"%s\"", when,
                   (long long)rule->policy.version, epsilon, step);
+    buffer_format(out, ",\"mechanism\":\"%s\"", rule->policy.mechanism);
+    if (rule->document.memo_step > 0)
+        buffer_text(out, ",\"memoised\":true");
+    if (policy_is_answered(&rule->document)) {
+        buffer_format(out, ",\"truth\":%u,\"lie\":%u", rule->document.parameter_num, rule->document.parameter_den);
+        fixed_format(rule->policy.lower, digits_of_scale(rule->policy.scale), value);
+        fixed_format(rule->policy.upper, digits_of_scale(rule->policy.scale), step);
+        buffer_format(out, ",\"lower\":\"%s\",\"upper\":\"%s\"}", value, step);
+        return;
+    }
     buffer_format(out, ",\"scale_num\":%u,\"scale_den\":%u}", rule->document.parameter_num,
                   rule->document.parameter_den);
 }
@@ -97,7 +110,7 @@ static void rows_put(struct buffer *out, const struct pack *pack, const struct t
     time_format(pack->now_ms, received);
     buffer_text(out, "{\"device\":");
     buffer_json(out, pack->device.name);
-    buffer_format(out, ",\"received\":\"%s\",\"mechanism\":\"discrete Laplace on the device\",\"rows\":[", received);
+    buffer_format(out, ",\"received\":\"%s\",\"noised\":\"on the device\",\"rows\":[", received);
     for (unsigned i = 0; i < pack->kept_count; i++) {
         if ((taker->rules >> pack->kept[i].rule & 1) == 0)
             continue;
@@ -206,7 +219,7 @@ int pack_store(struct core *core, struct pack *pack, struct why *why)
             .epoch = pack->epoch,
             .received_ms = pack->now_ms,
             .value = pack->kept[i].value,
-            .scale = rule->policy.scale,
+            .scale = noised && policy_is_answered(&rule->document) ? READING_ANSWER : rule->policy.scale,
             .policy_version = rule->policy.version,
             .noised = noised,
         };

@@ -26,6 +26,7 @@ static const char *const counter_names[COUNTERS] = {
     [COUNT_TELEMETRY_NO_GRANT] = "telemetry_no_grant",
     [COUNT_TELEMETRY_OUT_OF_POLICY] = "telemetry_out_of_policy",
     [COUNT_TELEMETRY_OVER_BUDGET] = "telemetry_over_budget",
+    [COUNT_TELEMETRY_SUSPECT] = "telemetry_suspect",
     [COUNT_REPORT_REFUSED] = "report_refused",
     [COUNT_FETCH_REFUSED] = "fetch_refused",
     [COUNT_REGISTRATION_REFUSED] = "registration_refused",

@@ -26,6 +26,7 @@ enum counter {
     COUNT_TELEMETRY_NO_GRANT,
     COUNT_TELEMETRY_OUT_OF_POLICY,
     COUNT_TELEMETRY_OVER_BUDGET,
+    COUNT_TELEMETRY_SUSPECT, /* of devices that are suspect, the pack that made them so included */
     COUNT_REPORT_REFUSED,
     COUNT_FETCH_REFUSED, /* unknown or expired path */
     COUNT_REGISTRATION_REFUSED,

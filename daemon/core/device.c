@@ -185,6 +185,8 @@ int device_claim(struct core *core, const struct caller *caller, const struct de
 static void narrow(struct device *device)
 {
     device->seen_ms = 0;
+    device->suspect_ms = 0;
+    device->suspect_reason[0] = '\0';
     device->address[0] = '\0';
     device->sequence = 0;
     device->telemetry_sequence = 0;
@@ -440,6 +442,44 @@ int device_move(struct core *core, const struct caller *caller, const char *name
     if (r == 0)
         *out = device;
     return r;
+}
+
+static int trust_again(struct core *core, const struct caller *caller, const struct device *device, const char *reason)
+{
+    struct detail detail = DETAIL;
+    char subject[96];
+
+    int r = core->store->device_trust(core->store, device->id);
+    if (r != 0)
+        return r;
+    snprintf(subject, sizeof(subject), "device:%s", device->name);
+    detail_text(&detail, "was_suspect_of", device->suspect_reason);
+    detail_text(&detail, "reason", reason);
+    return audit_append(core, caller, "device.trust", subject, 0, detail_end(&detail));
+}
+
+int device_trust(struct core *core, const struct caller *caller, const char *name, const char *reason,
+                 struct device *out, struct why *why)
+{
+    struct device device;
+
+    int r = access_check(caller, CAN_SET_POLICY, why);
+    if (r == 0)
+        r = find(core, name, &device, why);
+    if (r != 0)
+        return r;
+    if (device.suspect_ms == 0)
+        return refuse(why, REFUSED_CONFLICT, "device", NULL, "device %s is not suspect", device.name);
+    r = core->store->begin(core->store);
+    if (r != 0)
+        return r;
+    r = transaction_end(core, trust_again(core, caller, &device, reason));
+    if (r != 0)
+        return r;
+    device.suspect_ms = 0;
+    device.suspect_reason[0] = '\0';
+    *out = device;
+    return 0;
 }
 
 int device_delete(struct core *core, const struct caller *caller, const char *name, struct why *why)

@@ -13,6 +13,8 @@
 
 struct caller;
 
+#define SUSPECT_REASON_SIZE 160
+
 enum device_state { DEVICE_UNCLAIMED = 1, DEVICE_CLAIMED };
 
 struct device {
@@ -29,7 +31,9 @@ struct device {
     struct loss life_spent;                /* by its odometer */
     struct loss_caps life_cap;             /* 0: that currency is unbounded, and counted all the same */
     int64_t created_ms;
-    int64_t seen_ms; /* 0: never */
+    int64_t seen_ms;    /* 0: never */
+    int64_t suspect_ms; /* since when it is; 0: it is not */
+    char suspect_reason[SUSPECT_REASON_SIZE];
     struct label labels[LABELS_MAX];
     size_t label_count;
 };
@@ -76,6 +80,10 @@ int device_move(struct core *core, const struct caller *caller, const char *name
                 struct device *out, struct why *why);
 /* The key that images for it are encrypted to; false: it has none. */
 bool device_encryption_key(const struct device *device, struct public_key *out);
+/* Takes the suspicion off a device that sent what its policy cannot have made (watch.h); what was seen of its readings
+ * is forgotten. For who may set policies. REFUSED_CONFLICT: it is not suspect. */
+int device_trust(struct core *core, const struct caller *caller, const char *name, const char *reason,
+                 struct device *out, struct why *why);
 /* Refused (CONFLICT) while a step is under way on it. Charges stay: the ledger forgets nobody. */
 int device_delete(struct core *core, const struct caller *caller, const char *name, struct why *why);
 

@@ -23,6 +23,7 @@ struct policy {
     char mechanism[16];    /* "laplace" */
     int64_t parameter_num; /* of the mechanism, where bounds and epsilon do not say it already; else 0 */
     int64_t parameter_den;
+    int64_t memo_step;     /* steps that share one answer for ever; 0: each reading gets fresh noise */
     struct loss reading;   /* what one reading noised on board costs */
     int64_t contributions; /* most readings of one device that count in one epoch */
     int64_t interval_ms;   /* between two polls or posts */

@@ -36,7 +36,7 @@ enum domain {
     DOMAIN_AUDIT,
     DOMAINS
 };
-#define STATEMENTS_MAX 24 /* of one domain */
+#define STATEMENTS_MAX 32 /* of one domain */
 
 /* A domain's statements: its own enum -> SQL text. */
 struct statements {

@@ -31,7 +31,13 @@ enum {
     OPEN_STEP,
     WAITING_STEP,
     RAISE_TELEMETRY,
-    KNOWN
+    KNOWN,
+    SUSPECT,
+    TRUST,
+    SUSPECTS,
+    WATCH_GET,
+    WATCH_PUT,
+    WATCH_FORGET
 };
 
 #define LOST                                                                                       \
@@ -41,7 +47,7 @@ enum {
 #define COLUMNS                                                                                    \
     "SELECT d.id, d.name, d.state, coalesce(d.profile, ''), d.class_name, d.address, d.sequence,"  \
     " d.telemetry_sequence, d.report_key_type, d.report_key, d.encryption_key, " LOST ", " MAY     \
-    ", d.created_ms, d.seen_ms,"                                                                   \
+    ", d.created_ms, d.seen_ms, d.suspect_ms, d.suspect_reason,"                                   \
     " (SELECT group_concat(key || char(31) || value, char(30)) FROM label WHERE device_id = d.id)" \
     " FROM device d LEFT JOIN life l ON l.place = d.id / 64 LEFT JOIN life_cap c ON c.place = d.id / 64"
 
@@ -79,6 +85,13 @@ static const struct statements statements = {
         [WAITING_STEP] = "SELECT 1 FROM step INDEXED BY step_waiting WHERE device_id = ? AND state = 'waiting' LIMIT 1",
         [RAISE_TELEMETRY] = "UPDATE device SET telemetry_sequence = ? WHERE id = ? AND telemetry_sequence < ?",
         [KNOWN] = "SELECT 1 FROM device WHERE id = ?",
+        [SUSPECT] = "UPDATE device SET suspect_ms = ?, suspect_reason = ? WHERE id = ? AND suspect_ms = 0",
+        [TRUST] = "UPDATE device SET suspect_ms = 0, suspect_reason = '' WHERE id = ? AND suspect_ms > 0",
+        [SUSPECTS] = "SELECT count(*) FROM device WHERE suspect_ms > 0",
+        [WATCH_GET] = "SELECT state FROM watch WHERE device_id = ? AND sensor = ?",
+        [WATCH_PUT] = "INSERT INTO watch (device_id, sensor, state) VALUES (?, ?, ?)"
+                      " ON CONFLICT (device_id, sensor) DO UPDATE SET state = excluded.state",
+        [WATCH_FORGET] = "DELETE FROM watch WHERE device_id = ?",
     },
 };
 
@@ -127,6 +140,8 @@ static void read_device(struct query *query, void *out)
     device->life_cap.delta = take_int(query);
     device->created_ms = take_int(query);
     device->seen_ms = take_int(query);
+    device->suspect_ms = take_int(query);
+    take_text(query, device->suspect_reason, sizeof device->suspect_reason);
     take_text(query, labels.text, sizeof labels.text);
     split_labels(labels.text, device);
 }
@@ -355,6 +370,15 @@ static int store_device_delete(struct store *store, int64_t id)
     return r != 0 ? r : savepoint_close(store, delete_row(store, id));
 }
 
+/* A row that was not changed: it is not there, or not in that state. */
+static int conflict_if_known(struct store *store, int64_t id, int r)
+{
+    if (r != REFUSED_CONFLICT)
+        return r;
+    r = row_exists(store, KNOWN, id);
+    return r == 0 ? REFUSED_CONFLICT : r;
+}
+
 static int store_device_telemetry_sequence(struct store *store, int64_t id, uint64_t sequence)
 {
     struct query query;
@@ -368,10 +392,56 @@ static int store_device_telemetry_sequence(struct store *store, int64_t id, uint
     put_int(&query, id);
     put_u64(&query, sequence);
     r = query_must_change(&query, REFUSED_CONFLICT);
-    if (r != REFUSED_CONFLICT)
-        return r;
-    r = row_exists(store, KNOWN, id);
-    return r == 0 ? REFUSED_CONFLICT : r;
+    return conflict_if_known(store, id, r);
+}
+
+static int store_device_suspect(struct store *store, int64_t id, int64_t now_ms, const char *reason)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, SUSPECT);
+    put_int(&query, now_ms);
+    put_text_cut(&query, reason, SUSPECT_REASON_SIZE);
+    put_int(&query, id);
+    return conflict_if_known(store, id, query_must_change(&query, REFUSED_CONFLICT));
+}
+
+static int store_device_trust(struct store *store, int64_t id)
+{
+    struct query query;
+    int r;
+
+    query_open(&query, store, &statements, TRUST);
+    put_int(&query, id);
+    r = conflict_if_known(store, id, query_must_change(&query, REFUSED_CONFLICT));
+    return r == 0 ? with_id(store, WATCH_FORGET, id) : r;
+}
+
+static int store_device_suspects(struct store *store, int64_t *out_count)
+{
+    return count_of(store, SUSPECTS, out_count);
+}
+
+static int store_watch_get(struct store *store, int64_t device_id, const char *sensor, uint8_t out[WATCH_SIZE])
+{
+    struct query query;
+    size_t size;
+
+    query_open(&query, store, &statements, WATCH_GET);
+    put_int(&query, device_id);
+    put_text(&query, sensor);
+    return query_bytes(&query, out, WATCH_SIZE, &size, NULL);
+}
+
+static int store_watch_put(struct store *store, int64_t device_id, const char *sensor, const uint8_t state[WATCH_SIZE])
+{
+    struct query query;
+
+    query_open(&query, store, &statements, WATCH_PUT);
+    put_int(&query, device_id);
+    put_text(&query, sensor);
+    put_bytes(&query, bytes_view(state, WATCH_SIZE));
+    return query_run(&query);
 }
 
 void store_device_verbs(struct store *verbs)
@@ -385,4 +455,9 @@ void store_device_verbs(struct store *verbs)
     verbs->device_seen = store_device_seen;
     verbs->device_delete = store_device_delete;
     verbs->device_telemetry_sequence = store_device_telemetry_sequence;
+    verbs->device_suspect = store_device_suspect;
+    verbs->device_trust = store_device_trust;
+    verbs->device_suspects = store_device_suspects;
+    verbs->watch_get = store_watch_get;
+    verbs->watch_put = store_watch_put;
 }

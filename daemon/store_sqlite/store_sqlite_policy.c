@@ -6,8 +6,8 @@ enum { INSERT, NEWEST, VERSION, EACH };
 
 #define COLUMNS                                                                                                       \
     "SELECT id, sensor, version, unit, adjacency, epoch_ms, scale, lower, upper, unit_text, mechanism, reading_ueps," \
-    " reading_nrho, reading_delta, reading_impure, parameter_num, parameter_den, contributions, interval_ms,"         \
-    " retention_ms, created_ms, document FROM policy"
+    " reading_nrho, reading_delta, reading_impure, parameter_num, parameter_den, memo_step, contributions,"           \
+    " interval_ms, retention_ms, created_ms, document FROM policy"
 
 static const struct statements statements = {
     DOMAIN_POLICY,
@@ -15,8 +15,9 @@ static const struct statements statements = {
         [INSERT] =
             "INSERT INTO policy (sensor, version, unit, adjacency, epoch_ms, scale, lower, upper, unit_text,"
             " mechanism, reading_ueps, reading_nrho, reading_delta, reading_impure, parameter_num, parameter_den,"
-            " contributions, interval_ms, retention_ms, created_ms, document) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7,"
-            " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21"
+            " memo_step, contributions, interval_ms, retention_ms, created_ms, document) SELECT ?1, ?2, ?3, ?4, ?5, "
+            "?6, ?7,"
+            " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22"
             " WHERE ?2 = (SELECT coalesce(max(version), 0) + 1 FROM policy WHERE sensor = ?1) RETURNING id",
         [NEWEST] = COLUMNS " WHERE sensor = ? ORDER BY version DESC LIMIT 1",
         [VERSION] = COLUMNS " WHERE sensor = ? AND version = ?",
@@ -45,6 +46,7 @@ static void read_policy(struct query *query, void *out)
     policy->reading.impure = take_bool(query);
     policy->parameter_num = take_int(query);
     policy->parameter_den = take_int(query);
+    policy->memo_step = take_int(query);
     policy->contributions = take_int(query);
     policy->interval_ms = take_int(query);
     policy->retention_ms = take_int(query);
@@ -74,6 +76,7 @@ static int store_policy_insert(struct store *store, struct policy *policy)
     put_int(&query, policy->reading.impure);
     put_int(&query, policy->parameter_num);
     put_int(&query, policy->parameter_den);
+    put_int(&query, policy->memo_step);
     put_int(&query, policy->contributions);
     put_int(&query, policy->interval_ms);
     put_int(&query, policy->retention_ms);

@@ -32,6 +32,7 @@
 #include "daemon/core/rollout.h"
 #include "daemon/core/schedule.h"
 #include "daemon/core/tenant.h"
+#include "daemon/core/watch.h"
 
 #define EACH(type) int (*each)(void *context, const struct type *row), void *context
 
@@ -200,6 +201,14 @@ struct store {
     /* Raises telemetry_sequence to sequence; REFUSED_CONFLICT when it is not higher than the one kept, or above
      * INT64_MAX. */
     int (*device_telemetry_sequence)(struct store *store, int64_t id, uint64_t sequence);
+    /* REFUSED_CONFLICT: it is suspect already (is not); the first reason stays. Trusting it forgets its watches. */
+    int (*device_suspect)(struct store *store, int64_t id, int64_t now_ms, const char *reason);
+    int (*device_trust)(struct store *store, int64_t id);
+    int (*device_suspects)(struct store *store, int64_t *out_count);
+    /* What was seen of a device's noised readings of one sensor; REFUSED_UNKNOWN: nothing yet, or (put) no such
+     * device. */
+    int (*watch_get)(struct store *store, int64_t device_id, const char *sensor, uint8_t out[WATCH_SIZE]);
+    int (*watch_put)(struct store *store, int64_t device_id, const char *sensor, const uint8_t state[WATCH_SIZE]);
 
     int (*registration_put)(struct store *store,
                             const struct registration *registration); /* insert or replace by endpoint+sector */
