@@ -6,9 +6,11 @@
 enum { PEM_MAX = 16384 };
 
 static const struct column device_columns[] = {
-    { "DEVICE", "name", false },     { "STATE", "state", false },   { "PROFILE", "profile", false },
-    { "ADDRESS", "address", false }, { "LABELS", "labels", false }, { "SEQ", "sequence", true },
-    { "SEEN", "seen_at", false },    { NULL, NULL, false },
+    { "DEVICE", "name", false },     { "STATE", "state", false },
+    { "PROFILE", "profile", false }, { "ADDRESS", "address", false },
+    { "LABELS", "labels", false },   { "SEQ", "sequence", true },
+    { "SEEN", "seen_at", false },    { "SUSPECT SINCE", "suspect_since", false },
+    { NULL, NULL, false },
 };
 
 static const struct column detail_columns[] = {
@@ -24,6 +26,8 @@ static const struct column detail_columns[] = {
     { "lifetime cap", "life_cap_epsilon", false },
     { "created", "created_at", false },
     { "seen", "seen_at", false },
+    { "suspect since", "suspect_since", false },
+    { "suspect because", "suspect_reason", false },
     { NULL, NULL, false },
 };
 
@@ -136,6 +140,14 @@ static int move(struct call *call)
                      call->arguments[0], call->arguments[1]);
 }
 
+static int trust(struct call *call)
+{
+    struct path path = path_of("/v1/devices/%s/trust", call->arguments[0]);
+
+    return common_do(call, "POST", &path, json_pack("{s:s}", "reason", call_option(call, "reason")),
+                     "device %s is not suspect any more", call->arguments[0]);
+}
+
 static int delete (struct call *call)
 {
     struct path path = path_of("/v1/devices/%s", call->arguments[0]);
@@ -199,6 +211,11 @@ static const struct option_row list_options[] = {
     { 0 },
 };
 
+static const struct option_row trust_options[] = {
+    { "reason", 0, "TEXT", true, "why; recorded for good" },
+    { 0 },
+};
+
 const struct command device_commands[] = {
     { "device create", "NAME", "Registers a device by hand.", order_options,
       "tinypartctl device create thermo-1 --profile riot-tinypart --address coap://[fd00:1::2] --class native --labels "
@@ -217,6 +234,8 @@ const struct command device_commands[] = {
     { "device move", "NAME ADDRESS",
       "Says where a device is now; registering alone moves no claimed device to another host.", NULL,
       "tinypartctl device move thermo-1 coap://[fd00:1::7]", move, false },
+    { "device trust", "NAME", "Takes the suspicion off a device, so that its readings are taken again.", trust_options,
+      "tinypartctl device trust thermo-1 --reason 'its firmware was repaired'", trust, false },
     { "device delete", "NAME", "Forgets a device, unless a rollout is under way on it.", NULL,
       "tinypartctl device delete thermo-1", delete, false },
     { "device run", "NAME SLOT", "Asks the container in a slot right now, and prints its raw answer.", NULL,

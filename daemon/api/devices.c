@@ -11,6 +11,10 @@ struct device_body {
     const char *name, *profile, *address, *class_name, *labels, *report_key, *encryption_key;
 };
 
+struct device_trust_body {
+    const char *reason;
+};
+
 #define DEVICE_FIELDS                                                                                    \
     { "profile", FIELD_TEXT, true, offsetof(struct device_body, profile), 1, NAME_SIZE - 1 },            \
         { "address", FIELD_TEXT, false, offsetof(struct device_body, address), 1, ADDRESS_SIZE - 1 },    \
@@ -26,6 +30,8 @@ FORM(device_create_form, struct device_body,
 FORM(device_claim_form, struct device_body, DEVICE_FIELDS);
 FORM(device_label_form, struct device_body,
      { "labels", FIELD_TEXT, true, offsetof(struct device_body, labels), 1, 2048 });
+FORM(device_trust_form, struct device_trust_body,
+     { "reason", FIELD_TEXT, true, offsetof(struct device_trust_body, reason), 1, 400 });
 FORM(device_move_form, struct device_body,
      { "address", FIELD_TEXT, true, offsetof(struct device_body, address), 1, ADDRESS_SIZE - 1 });
 
@@ -54,15 +60,17 @@ static json_t *device_json(const struct request *request, const struct device *d
     struct public_key encryption = { 0 };
 
     (void)device_encryption_key(device, &encryption);
-    return json_pack("{s:I,s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", (json_int_t)device->id,
-                     "name", json_words(device->name), "state", state_name(device->state), "profile",
-                     json_words_or_null(device->profile), "class_name", json_words_or_null(device->class_name),
-                     "address", json_words_or_null(device->address), "labels", labels_json(device), "sequence",
-                     (json_int_t)device->sequence, "telemetry_sequence", (json_int_t)device->telemetry_sequence,
-                     "report_key", json_key(request, &device->report_key), "encryption_key",
-                     json_key(request, &encryption), "life_spent_epsilon", json_epsilon(device->life_spent.ueps),
-                     "life_cap_epsilon", json_cap(device->life_cap.ueps), "life_spent", json_loss(&device->life_spent),
-                     "created_at", json_time(device->created_ms), "seen_at", json_time(device->seen_ms));
+    return json_pack("{s:I,s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id",
+                     (json_int_t)device->id, "name", json_words(device->name), "state", state_name(device->state),
+                     "profile", json_words_or_null(device->profile), "class_name",
+                     json_words_or_null(device->class_name), "address", json_words_or_null(device->address), "labels",
+                     labels_json(device), "sequence", (json_int_t)device->sequence, "telemetry_sequence",
+                     (json_int_t)device->telemetry_sequence, "report_key", json_key(request, &device->report_key),
+                     "encryption_key", json_key(request, &encryption), "life_spent_epsilon",
+                     json_epsilon(device->life_spent.ueps), "life_cap_epsilon", json_cap(device->life_cap.ueps),
+                     "life_spent", json_loss(&device->life_spent), "created_at", json_time(device->created_ms),
+                     "seen_at", json_time(device->seen_ms), "suspect_since", json_time(device->suspect_ms),
+                     "suspect_reason", json_words_or_null(device->suspect_reason));
 }
 
 static json_t *slot_json(const struct slot *slot)
@@ -205,6 +213,15 @@ int devices_label(struct request *request, struct why *why)
     struct device device;
 
     int r = device_label(request->core, &request->caller, request->path[0], body->labels, &device, why);
+    return r != 0 ? r : reply_device(request, 200, &device, why);
+}
+
+int devices_trust(struct request *request, struct why *why)
+{
+    const struct device_trust_body *body = request->body.order;
+    struct device device;
+
+    int r = device_trust(request->core, &request->caller, request->path[0], body->reason, &device, why);
     return r != 0 ? r : reply_device(request, 200, &device, why);
 }
 

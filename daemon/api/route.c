@@ -25,6 +25,7 @@ const struct route routes[] = {
     { "DELETE", "/v1/devices/{name}", "", devices_delete, NULL, NULL, 0 },
     { "POST", "/v1/devices/{name}/claim", "", devices_claim, &device_claim_form, NULL, 0 },
     { "POST", "/v1/devices/{name}/labels", "", devices_label, &device_label_form, NULL, 0 },
+    { "POST", "/v1/devices/{name}/trust", "", devices_trust, &device_trust_form, NULL, 0 },
     { "POST", "/v1/devices/{name}/address", "", devices_move, &device_move_form, NULL, 0 },
     { "POST", "/v1/devices/{name}/slots/{slot}/run", "", devices_run, NULL, NULL, 0 },
     { "GET", "/v1/profiles", "", profiles_list, NULL, NULL, 0 },

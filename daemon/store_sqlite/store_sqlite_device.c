@@ -34,7 +34,6 @@ enum {
     KNOWN,
     SUSPECT,
     TRUST,
-    SUSPECTS,
     WATCH_GET,
     WATCH_PUT,
     WATCH_FORGET
@@ -87,7 +86,6 @@ static const struct statements statements = {
         [KNOWN] = "SELECT 1 FROM device WHERE id = ?",
         [SUSPECT] = "UPDATE device SET suspect_ms = ?, suspect_reason = ? WHERE id = ? AND suspect_ms = 0",
         [TRUST] = "UPDATE device SET suspect_ms = 0, suspect_reason = '' WHERE id = ? AND suspect_ms > 0",
-        [SUSPECTS] = "SELECT count(*) FROM device WHERE suspect_ms > 0",
         [WATCH_GET] = "SELECT state FROM watch WHERE device_id = ? AND sensor = ?",
         [WATCH_PUT] = "INSERT INTO watch (device_id, sensor, state) VALUES (?, ?, ?)"
                       " ON CONFLICT (device_id, sensor) DO UPDATE SET state = excluded.state",
@@ -417,11 +415,6 @@ static int store_device_trust(struct store *store, int64_t id)
     return r == 0 ? with_id(store, WATCH_FORGET, id) : r;
 }
 
-static int store_device_suspects(struct store *store, int64_t *out_count)
-{
-    return count_of(store, SUSPECTS, out_count);
-}
-
 static int store_watch_get(struct store *store, int64_t device_id, const char *sensor, uint8_t out[WATCH_SIZE])
 {
     struct query query;
@@ -457,7 +450,6 @@ void store_device_verbs(struct store *verbs)
     verbs->device_telemetry_sequence = store_device_telemetry_sequence;
     verbs->device_suspect = store_device_suspect;
     verbs->device_trust = store_device_trust;
-    verbs->device_suspects = store_device_suspects;
     verbs->watch_get = store_watch_get;
     verbs->watch_put = store_watch_put;
 }

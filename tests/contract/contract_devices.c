@@ -1,6 +1,8 @@
 /* contract_devices.c - profiles, devices and labels, the resource directory, slots. */
 #include "tests/contract/store_contract.h"
 
+#include <string.h>
+
 #include <stdio.h>
 
 SEEN_EACH(device)
@@ -176,6 +178,43 @@ static void what_is_seen_and_counted_on_a_device_only_rises(void **state)
     ok(store->device_by_id(store, id, &found));
     assert_int_equal(found.seen_ms, NOW);
     assert_int_equal(found.telemetry_sequence, INT64_MAX);
+}
+
+static void suspicion_stays_until_it_is_taken_off_and_takes_the_watches_along(void **state)
+{
+    struct store *store = *state;
+    int64_t id = add_device(store, "a", "tinypart"), other = add_device(store, "b", "tinypart");
+    uint8_t one[WATCH_SIZE], two[WATCH_SIZE], found_state[WATCH_SIZE];
+    struct device found = { 0 };
+
+    memset(one, 1, sizeof(one));
+    memset(two, 2, sizeof(two));
+    assert_int_equal(store->watch_get(store, id, "load", found_state), REFUSED_UNKNOWN);
+    assert_int_equal(in_transaction(store, store->watch_put(store, 99, "load", one)), REFUSED_UNKNOWN);
+    ok(in_transaction(store, store->watch_put(store, id, "load", one)));
+    ok(in_transaction(store, store->watch_put(store, id, "load", two)));
+    ok(in_transaction(store, store->watch_put(store, id, "heat", one)));
+    ok(in_transaction(store, store->watch_put(store, other, "load", one)));
+    ok(store->watch_get(store, id, "load", found_state));
+    assert_memory_equal(found_state, two, WATCH_SIZE);
+
+    assert_int_equal(in_transaction(store, store->device_trust(store, id)), REFUSED_CONFLICT);
+    assert_int_equal(in_transaction(store, store->device_suspect(store, 99, NOW, "why")), REFUSED_UNKNOWN);
+    ok(in_transaction(store, store->device_suspect(store, id, NOW, "first")));
+    assert_int_equal(in_transaction(store, store->device_suspect(store, id, NOW + 1, "second")), REFUSED_CONFLICT);
+    ok(store->device_by_id(store, id, &found));
+    assert_int_equal(found.suspect_ms, NOW);
+    assert_string_equal(found.suspect_reason, "first");
+    ok(in_transaction(store, store->device_update(store, &found)));
+    ok(in_transaction(store, store->device_trust(store, id)));
+    assert_int_equal(in_transaction(store, store->device_trust(store, 99)), REFUSED_UNKNOWN);
+    ok(store->device_by_id(store, id, &found));
+    assert_int_equal(found.suspect_ms, 0);
+    assert_string_equal(found.suspect_reason, "");
+    assert_int_equal(store->watch_get(store, id, "heat", found_state), REFUSED_UNKNOWN);
+    ok(store->watch_get(store, other, "load", found_state));
+    ok(in_transaction(store, store->device_delete(store, other)));
+    assert_int_equal(store->watch_get(store, other, "load", found_state), REFUSED_UNKNOWN);
 }
 
 static void a_device_that_comes_again_goes_on_with_what_it_lost(void **state)
@@ -419,6 +458,7 @@ int contract_devices(void)
         CONTRACT_TEST(a_device_that_comes_again_keeps_its_sequence_number),
         CONTRACT_TEST(a_device_that_lost_nothing_is_forgotten),
         CONTRACT_TEST(a_registration_is_put_found_and_removed),
+        CONTRACT_TEST(suspicion_stays_until_it_is_taken_off_and_takes_the_watches_along),
         CONTRACT_TEST(registrations_are_looked_up_live_filtered_and_by_the_page),
         CONTRACT_TEST(a_slot_is_free_until_one_tenant_takes_it),
         CONTRACT_TEST(an_installed_slot_keeps_its_image_and_is_polled),

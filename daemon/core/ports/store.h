@@ -204,7 +204,6 @@ struct store {
     /* REFUSED_CONFLICT: it is suspect already (is not); the first reason stays. Trusting it forgets its watches. */
     int (*device_suspect)(struct store *store, int64_t id, int64_t now_ms, const char *reason);
     int (*device_trust)(struct store *store, int64_t id);
-    int (*device_suspects)(struct store *store, int64_t *out_count);
     /* What was seen of a device's noised readings of one sensor; REFUSED_UNKNOWN: nothing yet, or (put) no such
      * device. */
     int (*watch_get)(struct store *store, int64_t device_id, const char *sensor, uint8_t out[WATCH_SIZE]);

@@ -115,6 +115,18 @@ static void gives_lists_in_pages(void **state)
     assert_int_equal(count_of(page, "items"), 0);
 }
 
+/* As a pack that no policy makes would. */
+static void suspect(struct rest *rest, const char *name)
+{
+    struct store *store = rest->core.store;
+    struct device device;
+
+    assert_int_equal(store->device_by_name(store, name, &device), 0);
+    assert_int_equal(store->begin(store), 0);
+    assert_int_equal(store->device_suspect(store, device.id, NOW_MS, "it sent nonsense"), 0);
+    assert_int_equal(store->commit(store), 0);
+}
+
 static void keeps_devices(void **state)
 {
     struct rest *rest = *state;
@@ -147,6 +159,12 @@ static void keeps_devices(void **state)
     device = expect(rest, 200, "POST", "/v1/devices/thermo-1/address", "{\"address\":\"coap://[fd00:1::7]:5683\"}");
     assert_string_equal(text_of(device, "address"), "coap://[fd00:1::7]:5683");
     expect_refusal(rest, 400, "invalid", "POST", "/v1/devices/thermo-1/address", "{\"address\":\"nowhere\"}");
+    expect_refusal(rest, 409, "conflict", "POST", "/v1/devices/thermo-1/trust", "{\"reason\":\"why\"}");
+    suspect(rest, "thermo-1");
+    device = expect(rest, 200, "GET", "/v1/devices/thermo-1", NULL);
+    assert_string_equal(text_of(device, "suspect_reason"), "it sent nonsense");
+    device = expect(rest, 200, "POST", "/v1/devices/thermo-1/trust", "{\"reason\":\"repaired\"}");
+    assert_true(json_is_null(json_object_get(device, "suspect_since")));
     expect_refusal(rest, 409, "conflict", "POST", "/v1/devices/thermo-1/claim", "{\"profile\":\"tinypart\"}");
     expect_refusal(rest, 404, "unknown", "POST", "/v1/devices/none/claim", "{\"profile\":\"tinypart\"}");
 

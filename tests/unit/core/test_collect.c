@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/base/text.h"
+#include "daemon/core/device.h"
 
 #define DAY 86400000LL
 
@@ -43,6 +44,12 @@ static int post(struct lab *lab, const struct pack *pack)
 {
     memset(&lab->why, 0, sizeof(lab->why));
     return collect_telemetry(lab->core, &pack->telemetry, &lab->why);
+}
+
+/* The lab's policy lets a device give two readings an epoch. */
+static void allow_many(struct lab *lab)
+{
+    lab_sql(lab, "UPDATE policy SET contributions = 1000");
 }
 
 static int64_t readings(struct lab *lab)
@@ -160,6 +167,7 @@ static void a_full_filter_takes_no_more_readings(void **state)
     struct lab *lab = *state;
     struct device device = lab_device(lab, "thermo-1");
 
+    allow_many(lab);
     lab->core->settings.filter_cap.ueps = 250000;
     lab_sink(lab, lab->acme, "lake", "file");
     assert_int_equal(post(lab, pack_of(&device)), 0);
@@ -275,6 +283,7 @@ static void the_peers_port_zone_and_spelling_do_not_matter(void **state)
     static const char *const others[] = { "coap://10.0.0.70", "coap://10.0.0.7.example", "coaps://10.0.0.7", "coap://",
                                           "" };
 
+    allow_many(lab);
     assert_int_equal(device_create(lab->core, &lab->world->owner, &order, &device, &lab->why), 0);
     for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
         struct pack *pack = pack_of(&device);
@@ -318,6 +327,7 @@ static void what_is_out_of_policy_refuses_the_whole_pack(void **state)
         pack->telemetry.count = 2;
         if (post(lab, pack) != REFUSED_INVALID)
             fail_msg("record %zu: %s", i, lab->why.what);
+        lab_sql(lab, "UPDATE device SET suspect_ms = 0");
     }
     assert_int_equal(readings(lab), 0);
     assert_int_equal(lab_filter(lab, &device), 0);
@@ -335,6 +345,7 @@ static void knows_a_sensor_by_all_the_forms_of_its_name(void **state)
     struct device device = lab_device(lab, "thermo-1");
     struct pack *pack = pack_of(&device);
 
+    allow_many(lab);
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
         pack->records[i] = record_of(forms[i], 6050 + 1210000, -2); /* at the very bound */
     pack->telemetry.count = sizeof(forms) / sizeof(forms[0]);
@@ -403,7 +414,9 @@ static void raw_readings_come_only_from_devices_that_cannot_noise(void **state)
     assert_int_equal(post(lab, pack_of(&raw)), REFUSED_FORBIDDEN);
     pack = pack_of(&raw);
     pack->telemetry.policy_version = -1;
+    lab_sql(lab, "UPDATE device SET suspect_ms = 0");
     assert_int_equal(post(lab, pack), REFUSED_FORBIDDEN);
+    lab_sql(lab, "UPDATE device SET suspect_ms = 0");
     assert_int_equal(readings(lab), 0);
     pack = pack_of(&raw);
     pack->telemetry.policy_version = 0;
@@ -412,6 +425,91 @@ static void raw_readings_come_only_from_devices_that_cannot_noise(void **state)
     assert_int_equal(lab_number(lab, "SELECT value FROM reading WHERE noised = 0"), 9999900);
     assert_int_equal(lab_number(lab, "SELECT count(*) FROM outbox"), 0); /* raw never leaves */
     assert_int_equal(lab_number(lab, "SELECT count(*) FROM charge"), 0);
+}
+
+/* Refused, flagged once with words, and nothing is taken until somebody who may set policies clears it. */
+static void a_device_that_sends_out_of_policy_is_suspect_until_it_is_cleared(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1"), found;
+    struct pack *pack = pack_of(&device);
+
+    pack->telemetry.policy_version = 0;
+    assert_int_equal(post(lab, pack), REFUSED_FORBIDDEN);
+    assert_int_equal(lab->world->store->device_by_id(lab->world->store, device.id, &found), 0);
+    assert_int_equal(found.suspect_ms, lab->world->clock.now_ms);
+    assert_non_null(strstr(found.suspect_reason, "raw readings of sensor temperature"));
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM audit WHERE action = 'device.suspect'"), 1);
+    assert_int_equal(post(lab, pack_of(&device)), REFUSED_FORBIDDEN);
+    assert_int_equal(lab->core->counters[COUNT_TELEMETRY_SUSPECT], 2);
+    assert_int_equal(readings(lab), 0);
+
+    assert_int_equal(device_trust(lab->core, &lab->world->keeper, "thermo-1", "why", &found, &lab->why),
+                     REFUSED_FORBIDDEN);
+    assert_int_equal(device_trust(lab->core, &lab->world->privacy_officer, "thermo-1", "repaired", &found, &lab->why),
+                     0);
+    assert_int_equal(found.suspect_ms, 0);
+    assert_int_equal(device_trust(lab->core, &lab->world->owner, "thermo-1", "again", &found, &lab->why),
+                     REFUSED_CONFLICT);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM audit WHERE action = 'device.trust'"), 1);
+    assert_int_equal(post(lab, pack_of(&device)), 0);
+}
+
+static void a_version_that_was_never_made_is_suspect_and_an_old_one_is_not(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+    const struct policy_order wider = { .sensor = "temperature", .lower = "-40", .upper = "80" };
+    struct pack *pack = pack_of(&device);
+
+    lab_policy(lab, &wider);
+    lab->world->clock.now_ms += DAY;
+    assert_int_equal(post(lab, pack), REFUSED_CONFLICT);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM device WHERE suspect_ms > 0"), 0);
+    pack = pack_of(&device);
+    pack->telemetry.policy_version = 3;
+    assert_int_equal(post(lab, pack), REFUSED_CONFLICT);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM device WHERE suspect_ms > 0"), 1);
+}
+
+/* Two of the device's epochs may fall into one of ours; three cannot. */
+static void too_many_readings_are_refused_and_far_too_many_are_suspect(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(post(lab, pack_of(&device)), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(post(lab, pack_of(&device)), REFUSED_FORBIDDEN);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM device WHERE suspect_ms > 0"), 0);
+    assert_int_equal(readings(lab), 2);
+    lab->world->clock.now_ms += DAY;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(post(lab, pack_of(&device)), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(post(lab, pack_of(&device)), REFUSED_FORBIDDEN);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM device WHERE suspect_ms > 0"), 1);
+}
+
+/* The same number again and again is no noise. */
+static void a_device_that_does_not_noise_is_found_out(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1"), found;
+    int taken = 0;
+
+    allow_many(lab);
+    lab->core->settings.filter_cap = loss_caps_pure(1000000000);
+    while (taken < 200 && post(lab, pack_of(&device)) == 0)
+        taken++;
+    assert_in_range(taken, 30, 120);
+    assert_int_equal(lab->world->store->device_by_id(lab->world->store, device.id, &found), 0);
+    assert_non_null(strstr(found.suspect_reason, "more alike than its noise"));
+    assert_int_equal(readings(lab), taken);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM watch"), 1);
+    assert_int_equal(device_trust(lab->core, &lab->world->owner, "thermo-1", "looked at", &found, &lab->why), 0);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM watch"), 0);
 }
 
 static void a_full_outbox_misses_rows_and_counts_them(void **state)
@@ -684,6 +782,10 @@ int main(void)
         LAB_TEST(sensors_without_policy_or_grant_are_left_out_and_counted),
         LAB_TEST(readings_noised_by_the_version_before_are_taken_for_one_epoch),
         LAB_TEST(raw_readings_come_only_from_devices_that_cannot_noise),
+        LAB_TEST(a_device_that_sends_out_of_policy_is_suspect_until_it_is_cleared),
+        LAB_TEST(a_version_that_was_never_made_is_suspect_and_an_old_one_is_not),
+        LAB_TEST(too_many_readings_are_refused_and_far_too_many_are_suspect),
+        LAB_TEST(a_device_that_does_not_noise_is_found_out),
         LAB_TEST(a_full_outbox_misses_rows_and_counts_them),
         LAB_TEST(polls_a_container_at_its_sensors_interval),
         LAB_TEST(tells_a_fault_from_a_value),

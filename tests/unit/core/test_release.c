@@ -810,10 +810,11 @@ static void ten_thousand_devices_are_asked_in_one_transaction(void **state)
     struct lab *lab = *state;
 
     lab_device(lab, "seed");
-    lab_sql(lab,
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999) "
-            "INSERT INTO device SELECT NULL, 'd' || i, d.state, d.profile, d.class_name, d.address || i, d.sequence, "
-            "d.telemetry_sequence, d.report_key_type, d.report_key, d.created_ms, d.seen_ms, NULL FROM n, device d");
+    lab_sql(
+        lab,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999) "
+        "INSERT INTO device SELECT NULL, 'd' || i, d.state, d.profile, d.class_name, d.address || i, d.sequence, "
+        "d.telemetry_sequence, d.report_key_type, d.report_key, d.created_ms, d.seen_ms, NULL, 0, '' FROM n, device d");
     struct release release = lab_release(lab, lab->acme, "sum", EPSILON, NULL);
     assert_int_equal(release.cohort, 10000);
     assert_int_equal(lab_number(lab, "SELECT count(*) FROM charge"), 1);

@@ -4,7 +4,6 @@ ALTER TABLE policy ADD COLUMN memo_step INTEGER NOT NULL DEFAULT 0 CHECK (memo_s
 -- Since when a device is suspect, and why; 0: it is not. Nothing that it posts is taken until somebody clears it.
 ALTER TABLE device ADD COLUMN suspect_ms INTEGER NOT NULL DEFAULT 0 CHECK (suspect_ms >= 0);
 ALTER TABLE device ADD COLUMN suspect_reason TEXT NOT NULL DEFAULT '';
-CREATE INDEX device_suspect ON device(id) WHERE suspect_ms > 0;
 
 -- What is kept of a device's noised readings to judge the next ones by; of a fixed size, as core/watch.h has it.
 CREATE TABLE watch (
