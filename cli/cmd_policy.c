@@ -1,5 +1,9 @@
 /* cmd_policy.c - noise policies of sensors, and tenants' budgets. */
+#include <stdio.h>
+
+#include "cli/bar.h"
 #include "cli/common.h"
+#include "daemon/base/text.h"
 
 static const struct column policy_columns[] = {
     { "SENSOR", "sensor", false },
@@ -106,12 +110,77 @@ static int budget_set(struct call *call)
     return r;
 }
 
+static int64_t amount(const json_t *row, const char *of, const char *currency, int digits)
+{
+    const char *text = json_string_value(json_object_get(json_object_get(row, of), currency));
+    int64_t value = 0;
+
+    return text != NULL && fixed_parse(text, digits, &value) == 0 ? value : 0;
+}
+
+/* An epoch a line: its name, a bar, the amounts. */
+static void draw_epochs(const struct call *call, const json_t *rows, const char *currency, int digits)
+{
+    char bar[BAR_SIZE];
+    const json_t *row;
+    size_t index;
+
+    json_array_foreach(rows, index, row)
+    {
+        int64_t cap = amount(row, "cap", currency, digits);
+        if (!json_is_string(json_object_get(json_object_get(row, "cap"), currency)))
+            continue; /* not bounded in this currency */
+        bar_draw(cap, amount(row, "unlocked", currency, digits), amount(row, "spent", currency, digits),
+                 bar_has_blocks(), bar);
+        output_text(call->output->out, common_text(row, "name"), false);
+        fprintf(call->output->out, "  %s  %s of %s %s\n", bar, common_text(json_object_get(row, "spent"), currency),
+                common_text(json_object_get(row, "cap"), currency), currency);
+    }
+}
+
+static int show_epochs(struct call *call, const json_t *budget)
+{
+    struct path path = path_of("/v1/budgets/%s/epochs", call->arguments[0]);
+    char after[32];
+    int64_t count = 14;
+    json_t *rows = NULL;
+
+    int r = call_integer(call, "epochs", 0, 1000, &count);
+    if (r != EXIT_DONE || count == 0)
+        return r;
+    int64_t present = json_integer_value(json_object_get(budget, "epoch"));
+    snprintf(after, sizeof(after), "%lld", (long long)(present > count ? present - count : 0));
+    path_query(&path, "after", after);
+    r = client_list(call->client, &path, (size_t)count, &rows);
+    if (r == EXIT_DONE) {
+        call->output->done(call->output, "\nspent %s, free %s, not unlocked yet or closed .",
+                           bar_has_blocks() ? "\u2588" : "#", bar_has_blocks() ? "\u2591" : "-");
+        draw_epochs(call, rows, "epsilon", 6);
+        draw_epochs(call, rows, "rho", 9);
+        call->output->done(call->output, "renews at %s", common_text(budget, "renews_at"));
+    }
+    json_decref(rows);
+    return r;
+}
+
 static int budget_show(struct call *call)
 {
     struct path path = path_of("/v1/budgets/%s", call->arguments[0]);
+    json_t *budget = NULL;
 
-    return common_show(call, &path, budget_columns);
+    int r = client_json(call->client, "GET", &path, NULL, &budget);
+    if (r == EXIT_DONE)
+        call->output->object(call->output, budget, call->output->is_json ? NULL : budget_columns);
+    if (r == EXIT_DONE && !call->output->is_json)
+        r = show_epochs(call, budget);
+    json_decref(budget);
+    return r;
 }
+
+static const struct option_row show_options[] = {
+    { "epochs", 0, "N", false, "draw what was spent in the last N epochs (14); 0: none" },
+    { 0 },
+};
 
 static const struct option_row policy_options[] = {
     { "lower", 0, "D", true, "readings below count as this, as -20" },
@@ -154,7 +223,7 @@ const struct command policy_commands[] = {
       "tinypartctl budget set acme --epsilon 2 --rho 0.5 --reserve 0.25 --unlock 20\n"
       "tinypartctl budget set acme --epsilon 3 --now --reason 'outage on the 21st, agreed with the owner'",
       budget_set, false },
-    { "budget show", "TENANT", "Shows what a tenant may still spend.", NULL, "tinypartctl budget show acme",
-      budget_show, false },
+    { "budget show", "TENANT", "Shows what a tenant may still spend, and draws what it spent, epoch by epoch.",
+      show_options, "tinypartctl budget show acme\ntinypartctl budget show acme --epochs 60", budget_show, false },
     { 0 },
 };

@@ -1,8 +1,10 @@
-/* cmd_privacy.c - whether noise is what it claims to be. */
+/* cmd_privacy.c - whether noise is what it claims to be, whether the ledger adds up, and what a release guarantees. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "cli/audit.h"
 #include "cli/common.h"
@@ -231,6 +233,64 @@ static int ledger_verify(struct call *call)
     return r;
 }
 
+/* Lines no longer than the terminal is wide, broken between words. */
+static void print_wrapped(FILE *out, const char *text, size_t width)
+{
+    size_t column = 0;
+
+    while (*text != '\0') {
+        size_t size = strcspn(text, " ");
+        if (column > 0 && column + 1 + size > width) {
+            fputc('\n', out);
+            column = 0;
+        }
+        fprintf(out, "%s%.*s", column > 0 ? " " : "", (int)size, text);
+        column += size + (column > 0);
+        text += size;
+        text += strspn(text, " ");
+    }
+    fputc('\n', out);
+}
+
+static size_t terminal_width(void)
+{
+    enum { NARROWEST = 20, WIDEST = 120, ELSE = 80 };
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    int64_t width = ELSE;
+
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        width = size.ws_col;
+    else if (columns != NULL)
+        integer_parse(columns, NARROWEST, WIDEST, &width);
+    return (size_t)(width < NARROWEST ? NARROWEST : width > WIDEST ? WIDEST : width);
+}
+
+static int explain(struct call *call)
+{
+    struct path path = path_of("/v1/releases/%s/explanation", call->arguments[0]);
+    json_t *reply = NULL;
+
+    int r = client_json(call->client, "GET", &path, NULL, &reply);
+    if (r == EXIT_DONE && call->output->is_json) {
+        call->output->object(call->output, reply, NULL);
+    } else if (r == EXIT_DONE) {
+        char *clean = NULL;
+        size_t size = 0;
+        FILE *memory = open_memstream(&clean, &size);
+        if (memory == NULL) {
+            r = EXIT_FAULT;
+        } else {
+            output_text(memory, common_text(reply, "text"), false);
+            fclose(memory);
+            print_wrapped(call->output->out, clean, terminal_width());
+        }
+        free(clean);
+    }
+    json_decref(reply);
+    return r;
+}
+
 const struct command privacy_commands[] = {
     { "privacy audit", NULL,
       "Bounds epsilon from below by what samples show, and checks their law; exit 1: the claim is violated (offline).",
@@ -244,5 +304,7 @@ const struct command privacy_commands[] = {
       "Counts every filter, budget and odometer again from the charges, and holds them against releases and record; "
       "exit code 1 when they differ.",
       NULL, "tinypartctl privacy ledger verify", ledger_verify, false },
+    { "privacy explain", "RELEASE", "Says in plain words what a release guarantees, and what it does not.", NULL,
+      "tinypartctl privacy explain 3", explain, false },
     { 0 },
 };

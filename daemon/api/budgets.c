@@ -1,4 +1,4 @@
-/* budgets.c - /v1/budgets/{tenant}. */
+/* budgets.c - /v1/budgets/{tenant} and its epochs. */
 #include "daemon/core/budget.h"
 
 #include <stddef.h>
@@ -65,4 +65,24 @@ int budgets_set(struct request *request, struct why *why)
     order->now = order->reason != NULL;
     int r = budget_set(request->core, &request->caller, request->path[0], order, &budget, why);
     return r != 0 ? r : reply_budget(request, &budget);
+}
+
+static int add_epoch(void *context, const struct budget_epoch *epoch)
+{
+    return listing_add(context, epoch->epoch,
+                       json_pack("{s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "epoch", (json_int_t)epoch->epoch, "name",
+                                 json_words(epoch->name), "from", json_time(epoch->from_ms), "to",
+                                 json_time(epoch->to_ms), "spent", json_loss(&epoch->spent), "cap",
+                                 json_loss_caps(&epoch->cap), "unlocked", json_loss_caps(&epoch->unlocked), "reserve",
+                                 json_loss_caps(&epoch->reserve)));
+}
+
+int budgets_epochs(struct request *request, struct why *why)
+{
+    struct listing listing;
+
+    int r = listing_begin(&listing, request, why);
+    if (r == 0)
+        r = budget_epochs(request->core, &request->caller, request->path[0], listing.page, add_epoch, &listing, why);
+    return r != 0 ? r : listing_end(&listing);
 }

@@ -8,6 +8,7 @@
 #include "daemon/api/json.h"
 #include "daemon/api/problem.h"
 #include "daemon/base/text.h"
+#include "daemon/core/explanation.h"
 #include "daemon/core/ports/store.h"
 
 FORM(release_form, struct release_order,
@@ -171,4 +172,18 @@ int releases_answer(struct request *request, struct why *why)
     request->reply.type = "application/json";
     buffer_append(&request->reply.body, release.answer, release.answer_size);
     return request->reply.body.fault;
+}
+
+int releases_explanation(struct request *request, struct why *why)
+{
+    char text[EXPLANATION_SIZE];
+    int64_t id;
+
+    int r = request_id(request, 0, &id, why);
+    if (r == 0)
+        r = release_explain(request->core, &request->caller, id, text, why);
+    if (r != 0)
+        return r;
+    return reply_json(&request->reply, 200,
+                      json_pack("{s:I,s:o}", "release", (json_int_t)id, "text", json_words(text)));
 }

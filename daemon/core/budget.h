@@ -44,6 +44,18 @@ int budget_set(struct core *core, const struct caller *caller, const char *tenan
                struct budget *out, struct why *why);
 int budget_get(struct core *core, const struct caller *caller, const char *tenant, struct budget *out, struct why *why);
 
+/* The same for the data of one epoch. */
+struct budget_epoch {
+    int64_t epoch;
+    char name[32]; /* its date where epochs are whole days, else its start */
+    int64_t from_ms, to_ms;
+    struct loss spent;
+    struct loss_caps cap, unlocked, reserve;
+};
+/* From the epoch in which the tenant was registered to the present one, page.after being an epoch. */
+int budget_epochs(struct core *core, const struct caller *caller, const char *tenant, struct page page,
+                  int (*each)(void *context, const struct budget_epoch *epoch), void *context, struct why *why);
+
 /* The ledger's time: never goes back, whatever the clock does. ledger_now_ms keeps it, within the caller's transaction,
  * and is what charges and readings are dated with; ledger_peek_ms only looks. */
 int ledger_now_ms(struct core *core, int64_t *out_ms);

@@ -66,3 +66,18 @@ class TestSchedules(WorldCase):
         w.ctl("schedule", "delete", str(number))
         with self.assertRaises(Refused):
             w.ctl("schedule", "show", str(number))
+
+    def test_4_a_release_is_explained_and_the_budget_drawn(self):
+        w = self.world
+        release = w.json("release", "create", "--tenant", "bolt", "--query", "count", "--sensor", "load", "--selector", "", "--epsilon", "0.5",
+                         "--request", "once")
+        text = w.ctl("privacy", "explain", str(release["id"]))
+        self.assertLessEqual(max(len(line) for line in text.splitlines()), 120)
+        words = " ".join(text.split())
+        self.assertEqual(words, w.json("privacy", "explain", str(release["id"]))["text"])
+        self.assertIn("differentially private with epsilon 0.5", words)
+        self.assertIn("12.5 % of its epsilon 4", words)
+        shown = w.ctl("budget", "show", "bolt")
+        self.assertRegex(shown, r"(#|█){10}(-|░){30}  0\.5 of 2 epsilon")
+        self.assertIn("renews at", shown)
+        self.assertEqual(json.loads(w.ctl("-o", "json", "budget", "show", "bolt"))["spent_epsilon"], "0.5")

@@ -267,6 +267,14 @@ static void replays_a_release_byte_for_byte(void **state)
     assert_string_equal(rest->seen.body, bytes);
     expect(rest, 200, "GET", "/v1/releases/1", NULL);
     assert_non_null(strstr(rest->seen.body, bytes));
+    json_t *words = expect(rest, 200, "GET", "/v1/releases/1/explanation", NULL);
+    assert_non_null(strstr(text_of(words, "text"), "differentially private with epsilon 0.25"));
+    expect_refusal(rest, 404, "unknown", "GET", "/v1/releases/2/explanation", NULL);
+    json_t *epochs = expect(rest, 200, "GET", "/v1/budgets/acme/epochs", NULL);
+    assert_int_equal(count_of(epochs, "items"), 1);
+    const json_t *epoch = json_array_get(json_object_get(epochs, "items"), 0);
+    assert_string_equal(text_of(json_object_get(epoch, "spent"), "epsilon"), "0.25");
+    assert_string_equal(text_of(json_object_get(epoch, "cap"), "epsilon"), "5");
     json_t *budget = expect(rest, 200, "GET", "/v1/budgets/acme", NULL);
     assert_string_equal(text_of(budget, "spent_epsilon"), "0.25");
     expect_refusal(rest, 409, "conflict", "POST", "/v1/releases", RELEASE("r-1", "0.5"));

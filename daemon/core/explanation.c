@@ -1,0 +1,273 @@
+/* explanation.c - what a release guarantees, in words.
+ *
+ * The noise and the interval are taken from the stored answer, which is the only place that keeps them: it is the
+ * daemon's own text, and what others wrote into it has its quotes escaped, so that a member found in it by `"name":` is
+ * a member. */
+#include "daemon/core/explanation.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/buffer.h"
+#include "daemon/base/text.h"
+#include "daemon/core/accuracy.h"
+#include "daemon/core/budget.h"
+#include "daemon/core/policy.h"
+#include "daemon/core/ports/store.h"
+#include "daemon/core/release.h"
+#include "daemon/core/texts.h"
+#include "device_proto/privacy_loss.h"
+
+#define DELTA_MILLIONTH UINT64_C(18446744073709) /* 1e-6 in 2^-64ths, rounded down */
+#define MEMBER_SIZE     48
+
+struct explained {
+    struct release release;
+    struct policy policy;
+    int64_t epochs;
+    struct loss_caps filter_cap; /* the lowest of the epochs touched */
+};
+
+/* The number or text of the first member of that name at or after from; "" where it is none of those. */
+static const char *member(const char *from, const char *name, char out[MEMBER_SIZE])
+{
+    char key[MEMBER_SIZE];
+
+    out[0] = '\0';
+    snprintf(key, sizeof(key), "\"%s\":", name);
+    const char *at = from != NULL ? strstr(from, key) : NULL;
+    if (at == NULL)
+        return NULL;
+    at += strlen(key);
+    bool is_text = *at == '"';
+    at += is_text;
+    size_t size = strcspn(at, is_text ? "\"" : ",}]");
+    if (size < MEMBER_SIZE && strncmp(at, "null", 4) != 0)
+        snprintf(out, MEMBER_SIZE, "%.*s", (int)size, at);
+    return at;
+}
+
+static void say_what(struct buffer *out, const struct explained *it)
+{
+    const struct release *release = &it->release;
+    char from[32], to[32];
+
+    time_format(release->from_ms, from);
+    time_format(release->to_ms, to);
+    buffer_format(out, "Release %lld told tenant %s the noised %s of sensor %s from %s until %s, over %lld device%s (",
+                  (long long)release->id, release->tenant, release->query, release->sensor, from, to,
+                  (long long)release->cohort, release->cohort == 1 ? "" : "s");
+    buffer_text(out, release->selector[0] != '\0' ? release->selector : "all that its grants cover");
+    buffer_text(out, "). ");
+}
+
+static void say_unit(struct buffer *out, const struct explained *it)
+{
+    char length[DURATION_SIZE];
+
+    duration_words(it->policy.epoch_ms, length);
+    buffer_format(out,
+                  "What it protects is one device in one epoch of %s (unit device-epoch): all raw readings that the "
+                  "device gave in that epoch, against none of them (adjacency zero-out). ",
+                  length);
+}
+
+static int say_loss(struct buffer *out, const struct explained *it)
+{
+    const struct loss *loss = &it->release.loss;
+    char epsilon[32], rho[32], delta[32], implied[32];
+    uint64_t micro;
+
+    if (privacy_epsilon_of_rho((uint64_t)loss->nrho, DELTA_MILLIONTH, &micro) != 0 || micro > INT64_MAX)
+        return -EOVERFLOW;
+    loss_amount_format(loss, LOSS_EPSILON, epsilon);
+    loss_amount_format(loss, LOSS_RHO, rho);
+    delta_format(loss->delta, delta);
+    fixed_format((int64_t)micro, 6, implied);
+    if (loss->impure)
+        buffer_format(out,
+                      "The answer is rho-zero-concentrated differentially private with rho %s, and so (epsilon, "
+                      "delta)-differentially private with epsilon %s at delta 1e-6: whoever sees it, whatever they "
+                      "know besides and whatever they compute from it, nothing is more than e^%s times as likely with "
+                      "those readings as without them, but for a probability of one in a million. ",
+                      rho, implied, implied);
+    else
+        buffer_format(out,
+                      "The answer is differentially private with epsilon %s: whoever sees it, whatever they know "
+                      "besides and whatever they compute from it, nothing is more than e^%s times as likely with those "
+                      "readings as without them, or the other way round. Its rho (zero-concentrated differential "
+                      "privacy) is %s, which by itself gives epsilon %s at delta 1e-6. ",
+                      epsilon, epsilon, rho, implied);
+    if (loss->delta > 0)
+        buffer_format(out, "With a probability of at most %s that does not hold. ", delta);
+    if (it->epochs > 1)
+        buffer_format(out,
+                      "Its window touches %lld epochs, each of which is charged that much: for a device that was there "
+                      "in all of them, it adds up to %lld times that. ",
+                      (long long)it->epochs, (long long)it->epochs);
+    return 0;
+}
+
+static void say_noise(struct buffer *out, const struct explained *it)
+{
+    const bool is_gauss = strcmp(it->release.mechanism, "gaussian") == 0;
+    char quantity[MEMBER_SIZE], num[MEMBER_SIZE], den[MEMBER_SIZE], step[MEMBER_SIZE];
+    const char *at = strstr(it->release.answer, "\"noise\":[");
+    const char *between = "";
+
+    buffer_format(out,
+                  "Each number in it had noise added that was drawn once, in whole numbers, from the discrete %s "
+                  "distribution: ",
+                  is_gauss ? "Gaussian" : "Laplace");
+    while ((at = member(at, "quantity", quantity)) != NULL) {
+        if (member(at, is_gauss ? "variance_num" : "scale_num", num) == NULL)
+            member(at, "scale_num", num);
+        if (member(at, is_gauss ? "variance_den" : "scale_den", den) == NULL)
+            member(at, "scale_den", den);
+        member(at, "step", step);
+        buffer_format(out, "%s%s %s%s%s steps of %s on the %s", between, is_gauss ? "variance" : "scale", num,
+                      strcmp(den, "1") == 0 ? "" : "/", strcmp(den, "1") == 0 ? "" : den, step, quantity);
+        between = ", ";
+    }
+    buffer_text(out, ". ");
+}
+
+static void say_interval(struct buffer *out, const struct explained *it)
+{
+    const struct policy *policy = &it->policy;
+    const char *at = strstr(it->release.answer, "\"error95\":");
+    const char *privacy = strstr(it->release.answer, "\"privacy\":{");
+    char low[MEMBER_SIZE] = "", high[MEMBER_SIZE] = "", lower[32], upper[32];
+
+    fixed_format(policy->lower, digits_of_scale(policy->scale), lower);
+    fixed_format(policy->upper, digits_of_scale(policy->scale), upper);
+    buffer_format(
+        out, "Of a device at most %lld readings count in an epoch, raw ones as if they were between %s and %s%s%s. ",
+        (long long)policy->contributions, lower, upper, policy->unit_text[0] != '\0' ? " " : "", policy->unit_text);
+    if (at != NULL && privacy != NULL && at > privacy)
+        at = NULL;
+    if (at != NULL && strncmp(at, "\"error95\":{\"half_width\":", 24) == 0) {
+        member(at, "half_width", low);
+        buffer_format(out,
+                      "Each number of readings in it is within %s of what it would have been without noise, with a "
+                      "probability of at least 95 %% for %s. ",
+                      low, strcmp(it->release.query, "top") == 0 ? "all of them at once" : "each by itself");
+    } else if (at != NULL && strncmp(at, "\"error95\":{\"low\":", 17) == 0 &&
+               strcmp(it->release.query, "quantiles") != 0) {
+        member(at, "low", low);
+        member(at, "high", high);
+        buffer_format(out,
+                      "What the answer would have been over those readings without noise lies between %s and %s with "
+                      "a probability of at least 95 %%. ",
+                      low, high);
+    } else {
+        buffer_text(out, "The answer itself says how far off it may be, as far as that can be told. ");
+    }
+}
+
+/* part of whole in percent, one digit, rounded up. */
+static void percent_of(int64_t part, int64_t whole, char out[32])
+{
+    unsigned __int128 tenths =
+        ((unsigned __int128)part * 1000 + (unsigned __int128)whole - 1) / (unsigned __int128)whole;
+
+    fixed_format(tenths > INT64_MAX ? INT64_MAX : (int64_t)tenths, 1, out);
+}
+
+static void say_filter(struct buffer *out, const struct explained *it)
+{
+    const struct loss whole = loss_of_caps(&it->filter_cap);
+    const struct loss *loss = &it->release.loss;
+    char cap[32], percent[32];
+
+    buffer_text(out,
+                "Each device asked has a filter, which bounds what all answers to all tenants together tell of it in "
+                "an epoch; this one used");
+    if (!loss->impure && whole.ueps > 0) {
+        loss_amount_format(&whole, LOSS_EPSILON, cap);
+        percent_of(loss->ueps, whole.ueps, percent);
+        buffer_format(out, " %s %% of its epsilon %s", percent, cap);
+    }
+    if (whole.nrho > 0 && whole.nrho < LOSS_MAX) {
+        loss_amount_format(&whole, LOSS_RHO, cap);
+        percent_of(loss->nrho, whole.nrho, percent);
+        buffer_format(out, "%s %s %% of its rho %s", loss->impure ? "" : " and", percent, cap);
+    }
+    buffer_text(out, ". ");
+}
+
+static void say_limits(struct buffer *out, const struct core *core, const struct explained *it)
+{
+    char kept[DURATION_SIZE], life[32];
+    struct loss whole = loss_of_caps(&core->settings.life_cap);
+
+    duration_words(it->policy.retention_ms, kept);
+    buffer_text(out,
+                "What it does not protect: a device over many epochs, since each has a filter of its own and losses "
+                "add up; the lifetime odometer of the device counts them");
+    if (whole.ueps > 0) {
+        loss_amount_format(&whole, LOSS_EPSILON, life);
+        buffer_format(out, " and stops at epsilon %s", life);
+    } else {
+        buffer_text(out, " and has no cap");
+    }
+    buffer_format(
+        out,
+        ". Nor which devices there are and were asked, nor when those that add noise on board posted, whose "
+        "readings were charged by themselves as they came in. And this host is trusted: it sees raw readings, "
+        "which it deletes after %s.",
+        kept);
+}
+
+static int explained_read(struct core *core, const struct caller *caller, int64_t id, struct explained *out,
+                          struct why *why)
+{
+    struct store *store = core->store;
+
+    int r = release_get(core, caller, id, &out->release, why);
+    if (r == 0)
+        r = store->policy_version(store, out->release.sensor, out->release.policy_version, &out->policy);
+    if (r != 0)
+        return r == REFUSED_UNKNOWN && out->release.id == id ? -ENOENT : r;
+    int64_t first = ledger_epoch(core, out->release.from_ms), last = ledger_epoch(core, out->release.to_ms - 1);
+    out->epochs = last - first + 1;
+    out->filter_cap = core->settings.filter_cap;
+    for (int64_t epoch = first; epoch <= last; epoch++) {
+        struct loss_caps own = out->filter_cap;
+        r = store->filter_cap_get(store, epoch, &own);
+        if (r < 0)
+            return r;
+        out->filter_cap = loss_caps_lower(&out->filter_cap, &own);
+    }
+    return 0;
+}
+
+int release_explain(struct core *core, const struct caller *caller, int64_t id, char out[EXPLANATION_SIZE],
+                    struct why *why)
+{
+    struct explained *it = calloc(1, sizeof(*it));
+    struct buffer text;
+
+    if (it == NULL)
+        return -ENOMEM;
+    buffer_init(&text, EXPLANATION_SIZE - 1);
+    int r = explained_read(core, caller, id, it, why);
+    if (r == 0) {
+        say_what(&text, it);
+        say_unit(&text, it);
+        r = say_loss(&text, it);
+        say_noise(&text, it);
+        say_interval(&text, it);
+        say_filter(&text, it);
+        say_limits(&text, core, it);
+    }
+    if (r == 0)
+        r = text.fault;
+    if (r == 0)
+        memcpy(out, text.data, text.size + 1);
+    buffer_deinit(&text);
+    free(it);
+    return r;
+}
