@@ -197,7 +197,8 @@ struct suit_device {
 
     void *context; /* for the next two, which must have no effects; 0 or a suit_refusal */
     /* May manifest's signer (->signer) touch that component, or carry that dependency? Asked for each of them before
-     * anything of it is run, in every pass. NULL: every trusted key may touch everything. path as in struct suit_where. */
+     * anything of it is run, in every pass. NULL: every trusted key may touch everything. path as in struct suit_where.
+     */
     int (*authorises)(void *context, const struct suit_manifest *manifest, const struct suit_where *path,
                       const struct suit_component *component);
     /* Does whoever decides here agree to an update of this priority (0: none given; lower is more urgent)? */

@@ -1,5 +1,5 @@
 /* A report that is read and written is read as the same report. */
-#include "device_proto/suit_report.h"
+#include "device_proto/suit_capabilities.h"
 #include "tests/fuzz/sham_crypto.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -13,6 +13,19 @@ static void expect_same(const struct suit_report *a, const struct suit_report *b
         EXPECT(a->entries[i].is_claim == b->entries[i].is_claim);
         EXPECT(bytes_equal(a->entries[i].parameters, b->entries[i].parameters));
         EXPECT(bytes_equal(a->entries[i].record.parameters, b->entries[i].record.parameters));
+    }
+}
+
+/* Every number is one byte at least. */
+static void expect_lists_end(struct bytes capabilities)
+{
+    for (enum suit_capability list = SUIT_CAPABILITY_COMPONENTS; list <= SUIT_CAPABILITY_ALGORITHMS; list++) {
+        int64_t number;
+        size_t count = 0;
+
+        while (suit_capability_at(capabilities, list, count, &number))
+            count++;
+        EXPECT(count <= capabilities.size);
     }
 }
 
@@ -36,5 +49,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     EXPECT(suit_report_write(&report, out, sizeof(out), &out_size) == 0);
     EXPECT(suit_report_read(bytes_view(out, out_size), &again) == 0);
     expect_same(&report, &again);
+    expect_lists_end(report.capabilities);
     return 0;
 }
