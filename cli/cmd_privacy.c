@@ -8,6 +8,7 @@
 
 #include "cli/audit.h"
 #include "cli/common.h"
+#include "cli/privacy_export.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
 #include "daemon/crypto_openssl/random.h"
@@ -189,7 +190,10 @@ static int audit_run(struct call *call)
         return r;
     json_t *report = audit_report(&audit, &violated);
     show(call, report);
+    r = privacy_sign_report(call, report);
     json_decref(report);
+    if (r != EXIT_DONE)
+        return r;
     return violated ? EXIT_REFUSED : EXIT_DONE;
 }
 
@@ -201,6 +205,8 @@ static const struct option_row audit_options[] = {
     { "confidence", 0, "PERCENT", false, "that a mechanism that keeps its claim passes (99.9999999)" },
     { "input", 0, "FILE", false, "samples of another program, one a line, for the input 0" },
     { "neighbour", 0, "FILE", false, "and for the input D, 1 or M; noise that is added needs only one file" },
+    { "sign", 0, "KEY.pem", false, "sign the report with this key" },
+    { "output", 'o', "FILE", false, "where the signed report goes; ledger verify --file checks it" },
     { 0 },
 };
 
@@ -223,6 +229,8 @@ static int ledger_verify(struct call *call)
     struct path path = path_of("/v1/privacy/ledger/verify");
     json_t *verdict = NULL;
 
+    if (call_option(call, "file") != NULL)
+        return privacy_verify_file(call, ledger_columns);
     int r = client_json(call->client, "GET", &path, NULL, &verdict);
     if (r == EXIT_DONE) {
         call->output->object(call->output, verdict, ledger_columns);
@@ -291,6 +299,17 @@ static int explain(struct call *call)
     return r;
 }
 
+static const struct option_row verify_options[] = {
+    { "file", 0, "EXPORT", false, "an export, in place of the daemon's own ledger: checked without any daemon" },
+    { "key", 0, "PUB.pem", false, "who has to have signed it" },
+    { 0 },
+};
+
+static const struct option_row export_options[] = {
+    { "output", 'o', "FILE", false, "write it there instead of printing it" },
+    { 0 },
+};
+
 const struct command privacy_commands[] = {
     { "privacy audit", NULL,
       "Bounds epsilon from below by what samples show, and checks their law; exit 1: the claim is violated (offline).",
@@ -303,7 +322,16 @@ const struct command privacy_commands[] = {
     { "privacy ledger verify", NULL,
       "Counts every filter, budget and odometer again from the charges, and holds them against releases and record; "
       "exit code 1 when they differ.",
-      NULL, "tinypartctl privacy ledger verify", ledger_verify, false },
+      verify_options,
+      "tinypartctl privacy ledger verify\n"
+      "tinypartctl privacy ledger verify --file ledger.jsonl --key maintainer.pub",
+      ledger_verify, false },
+    { "privacy export", NULL,
+      "Exports policies, caps, budgets, filters, charges, releases and the record as JSON lines, signed by the daemon.",
+      export_options,
+      "tinypartctl privacy export --output ledger.jsonl\n"
+      "tinypartctl privacy ledger verify --file ledger.jsonl --key maintainer.pub",
+      privacy_export, false },
     { "privacy explain", "RELEASE", "Says in plain words what a release guarantees, and what it does not.", NULL,
       "tinypartctl privacy explain 3", explain, false },
     { 0 },

@@ -47,6 +47,7 @@ HANDLER(budgets_get);
 HANDLER(budgets_set);
 HANDLER(budgets_epochs);
 HANDLER(ledger_verdict);
+HANDLER(ledger_export_show);
 HANDLER(releases_list);
 HANDLER(releases_create);
 HANDLER(releases_preview);

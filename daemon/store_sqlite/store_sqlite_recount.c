@@ -505,4 +505,5 @@ void store_recount_verbs(struct store *verbs)
     verbs->ledger_recount = store_ledger_recount;
     verbs->charge_each = store_charge_each;
     verbs->cohort_read = store_cohort_read;
+    store_rows_verbs(verbs);
 }

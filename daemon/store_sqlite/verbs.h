@@ -16,7 +16,8 @@ void store_step_verbs(struct store *verbs);
 void store_fetch_verbs(struct store *verbs);
 void store_policy_verbs(struct store *verbs);
 void store_ledger_verbs(struct store *verbs);
-void store_recount_verbs(struct store *verbs); /* a part of the ledger */
+void store_recount_verbs(struct store *verbs); /* parts of the ledger */
+void store_rows_verbs(struct store *verbs);
 void store_reading_verbs(struct store *verbs);
 void store_release_verbs(struct store *verbs);
 void store_schedule_verbs(struct store *verbs);

@@ -70,7 +70,7 @@ def validate(method, path, status, content_type, body):
         return None
     kind = (content_type or "").split(";")[0].strip()
     assert kind in content, f"{what} is {kind!r}; described: {', '.join(content)}"
-    value = json.loads(body)
+    value = [json.loads(line) for line in body.splitlines()] if kind == "application/jsonl" else json.loads(body)
     try:
         check(value, content[kind]["schema"])
     except jsonschema.ValidationError as error:

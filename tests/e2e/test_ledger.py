@@ -111,6 +111,49 @@ class TestAuditors(unittest.TestCase):
         with self.assertRaises(Refused):
             w.ctl("privacy", "ledger", "verify")
 
+    def test_an_export_is_believed_by_its_signature_and_counted_again_without_a_daemon(self):
+        w = World(["privacy.device_cap=1"]).start()
+        self.addCleanup(w.close)
+        fleet(w)
+        for i in range(3):
+            self.assertEqual(ask(w, f"r{i}")[0], 201)
+        export, audit = w.folder / "ledger.jsonl", w.folder / "audit.jsonl"
+        w.ctl("privacy", "export", "--output", str(export))
+        live = w.json("privacy", "ledger", "verify")
+        w.stop()
+        verify = lambda path, key=w.public: w.json("privacy", "ledger", "verify", "--file", str(path), "--key", str(key))
+        counted = verify(export)
+        self.assertTrue(counted["holds"])
+        for member in ("charges", "budgets", "filters", "odometers", "releases", "cohorts", "audit_entries", "audit_head"):
+            self.assertEqual(counted[member], live[member], member)
+        whole = export.read_bytes()
+        lines = whole.splitlines(keepends=True)
+        kinds = [json.loads(line)["kind"] for line in lines]
+        self.assertEqual(kinds[-2:], ["statement", "signature"])
+        copy = w.folder / "copy.jsonl"
+        for kind in dict.fromkeys(kinds):  # one byte of each kind of line
+            number = kinds.index(kind)
+            at = sum(map(len, lines[:number])) + len(lines[number]) // 2
+            copy.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
+            with self.assertRaises(Refused, msg=kind) as refused:
+                verify(copy)
+            self.assertIn("sign" if kind in ("statement", "signature") else f"of kind {kind} are not those", refused.exception.err)
+        for changed in (whole[:-1], b"".join(lines[:3] + lines[4:]), b"".join(lines[:-2] + lines[:1] + lines[-2:]), b"", b"\n"):
+            copy.write_bytes(changed)
+            with self.assertRaises(Refused):
+                verify(copy)
+        other = w.folder / "other.pem"
+        w.ctl("keygen", "--type", "p256", "-o", str(other))
+        w.ctl("privacy", "audit", "--mechanism", "laplace", "--scale", "10/3", "--samples", "1000", "--sign", str(other), "--output",
+              str(audit))
+        public = w.folder / "other.pub"
+        public.write_text(run(["openssl", "pkey", "-in", str(other), "-pubout"]))
+        self.assertEqual(verify(audit, public)["of"], "audit")
+        with self.assertRaises(Refused):
+            verify(audit)  # by another's key
+        with self.assertRaises(Refused):
+            verify(export, public)
+
     def test_a_restored_snapshot_is_a_ledger_that_adds_up_and_shows_in_the_record(self):
         """What was answered after the snapshot is forgotten with it: the head of the record, noted elsewhere, tells."""
         w = World(["privacy.device_cap=1"]).start()

@@ -99,6 +99,26 @@ struct ledger_charge {
     int64_t epoch;
     struct loss loss;
 };
+/* The ledger's other rows, for the same. */
+enum ledger_rows {
+    LEDGER_FILTER_CAPS,
+    LEDGER_TERMS,   /* epoch: from which on; spent: what is reserved */
+    LEDGER_BUDGETS, /* spent, under cap */
+    LEDGER_COHORTS, /* after is its id */
+    LEDGER_FILTERS, /* lost, in epoch */
+    LEDGER_ODOMETERS,
+};
+struct ledger_row {
+    int64_t after;
+    int64_t tenant_id;
+    int64_t epoch;
+    uint32_t chunk; /* lost[i] is device chunk * 64 + i's */
+    int64_t devices;
+    struct loss_caps cap;
+    struct loss spent;
+    int64_t unlock_ppm;
+    struct loss lost[64];
+};
 
 /* A move of a step from one state to another, with what changes along. */
 struct step_move {
@@ -319,6 +339,8 @@ struct store {
     /* All filters, budgets and odometers counted again from the charges. REFUSED_CONFLICT: one differs, with words. */
     int (*ledger_recount)(struct store *store, struct ledger_count *out, struct why *why);
     int (*charge_each)(struct store *store, struct page page, EACH(ledger_charge));
+    /* Rows of one kind as they stand. page.after is 0 at first, then the last row's after. */
+    int (*ledger_row_each)(struct store *store, enum ledger_rows which, struct page page, EACH(ledger_row));
     /* The members of a cohort; to be freed by the caller. */
     int (*cohort_read)(struct store *store, int64_t cohort_id, struct cohort *out);
 

@@ -264,7 +264,9 @@ static void see(struct rest *rest)
     rest->seen.body = end + 4;
     rest->seen.body_size = in->size - (size_t)(rest->seen.body - rest->seen.head);
     assert_int_equal(sscanf(rest->seen.head, "HTTP/1.%*c %u", &rest->seen.status), 1);
-    rest->seen.json = json_loadb(rest->seen.body, rest->seen.body_size, JSON_DECODE_ANY, NULL);
+    bool is_lines = strstr(rest->seen.head, "application/jsonl") != NULL; /* of which the first is read */
+    rest->seen.json = json_loadb(rest->seen.body, rest->seen.body_size,
+                                 JSON_DECODE_ANY | (is_lines ? JSON_DISABLE_EOF_CHECK : 0), NULL);
 }
 
 const char *header_of(struct rest *rest, const char *name)

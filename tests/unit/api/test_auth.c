@@ -179,6 +179,8 @@ static void asks_the_rules_for_every_role(void **state)
         { "privacy-officer", "/v1/images", 403 },
         { "privacy-officer", "/v1/rollouts", 403 },
         { "auditor", "/v1/audit", 200 },
+        { "auditor", "/v1/privacy/export", 200 },
+        { "maintainer", "/v1/privacy/export", 403 },
         { "auditor", "/v1/privacy/ledger/verify", 200 },
         { "maintainer", "/v1/privacy/ledger/verify", 403 },
         { "auditor", "/v1/sinks", 200 },
