@@ -21,6 +21,7 @@ static const struct column release_columns[] = {
 static const struct column plan_columns[] = {
     { "would pass", "would_pass", false },
     { "devices asked", "cohort", false },
+    { "devices charged", "charged", false },
     { "epochs", "epochs", false },
     { "epsilon a device", "epsilon_per_device", false },
     { "epsilon of tenant", "tenant_epsilon", false },
@@ -50,6 +51,8 @@ static const struct column answer_columns[] = {
     { "bins", "bins", false },
     { "quantiles", "quantiles", false },
     { "the largest", "top", false },
+    { "devices", "devices", false },
+    { "devices charged", "charged", false },
     { "unit", "unit", false },
     { "95 % interval", "error95", false },
     { "devices asked", "cohort", false },
@@ -159,7 +162,7 @@ static int answer(struct call *call)
 
 static const struct option_row create_options[] = {
     { "tenant", 0, "T", false, "who asks (a tenant's own token knows)" },
-    { "query", 0, "Q", true, "count, sum, mean, variance, histogram, quantiles or top" },
+    { "query", 0, "Q", true, "count, sum, mean, variance, histogram, quantiles, top, device-count or device-sum" },
     { "sensor", 0, "S", true, "of which sensor" },
     { "selector", 'l', "L", true, "over which devices" },
     { "epsilon", 0, "E", false, "privacy to spend, on every device asked and epoch touched, as 0.5" },

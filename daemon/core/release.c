@@ -78,6 +78,8 @@ static int release_answer(struct core *core, struct asked *asked, struct release
     int r = asked_totals(core, asked);
     if (r == 0)
         r = noise_add(core, asked);
+    if (r == 0 && query_is_shared(asked->query))
+        r = shared_keep(core, asked, out->id);
     if (r == 0)
         r = release_answer_write(asked, out->id, out->answer, sizeof(out->answer), &out->answer_size);
     if (r == 0)
@@ -95,6 +97,8 @@ static int release_make(struct core *core, const struct caller *caller, const st
         r = asked_cohort(core, asked, why);
     if (r == 0)
         r = asked_noise(asked, why);
+    if (r == 0 && query_is_shared(asked->query))
+        r = shared_find(core, asked, why);
     if (r == 0)
         r = room_check(core, asked, why);
     if (r != 0)
@@ -203,6 +207,8 @@ static int preview_fill(struct core *core, const struct release_order *order, st
         r = plan_needed(asked, plan, why);
     if (r == 0)
         r = asked_noise(asked, why);
+    if (r == 0 && query_is_shared(asked->query))
+        r = shared_find(core, asked, why);
     if (r != 0)
         return r;
     plan_error(asked, plan);

@@ -17,7 +17,8 @@ struct release {
     char request[NAME_SIZE + 8]; /* the request id: given by the caller, or derived from the request's content */
     int64_t tenant_id;
     char tenant[NAME_SIZE];
-    char query[16]; /* "count", "sum", "mean", "variance", "histogram", "quantiles", "top" */
+    char query[16]; /* "count", "sum", "mean", "variance", "histogram", "quantiles", "top", "device-count", "device-sum"
+                     */
     char sensor[NAME_SIZE];
     char selector[SELECTOR_SIZE];
     char parameters[768];   /* of its kind of query, as JSON; "": none */
@@ -53,6 +54,7 @@ struct release_order {
 /* What it would cost, and whether it would pass. */
 struct release_plan {
     int64_t cohort;
+    int64_t charged; /* devices of it that would be charged: those of a shared value that is there already are not */
     int64_t epochs;
     struct loss loss;             /* of each device and of the tenant, in each epoch */
     struct loss device_loss;      /* over all epochs of the window */

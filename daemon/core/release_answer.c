@@ -150,10 +150,27 @@ static int put_variance(struct buffer *out, const struct asked *asked, struct in
 static void put_half_width(struct buffer *out, const struct asked *asked, const char *whose,
                            struct interval_words *words)
 {
-    const long long width = (long long)asked->parts[0].half_width;
+    char width[32];
 
-    buffer_format(out, "\"error95\":{\"half_width\":\"%lld\"},", width);
-    snprintf(words->text, sizeof(words->text), "within %lld of what is said, %s", width, whose);
+    fixed_format(asked->parts[0].half_width, asked->parts[0].digits, width);
+    buffer_format(out, "\"error95\":{\"half_width\":\"%s\"},", width);
+    snprintf(words->text, sizeof(words->text), "within %s of what is said, %s", width, whose);
+}
+
+static int put_devices(struct buffer *out, const struct asked *asked, struct interval_words *words)
+{
+    char value[32];
+
+    buffer_format(out, "\"charged\":%lld,\"devices\":[", (long long)asked->charged_count);
+    for (size_t i = 0; i < asked->cell_count; i++) {
+        fixed_format(asked->cells[i], asked->parts[0].digits, value);
+        buffer_format(out, "%s{\"device\":", i > 0 ? "," : "");
+        buffer_json(out, asked->shared[i].name);
+        buffer_format(out, ",\"value\":\"%s\"}", value);
+    }
+    buffer_text(out, "],");
+    put_half_width(out, asked, "for each device by itself", words);
+    return 0;
 }
 
 static int put_histogram(struct buffer *out, const struct asked *asked, struct interval_words *words)
@@ -241,6 +258,10 @@ const char *query_name(enum query query)
         return "quantiles";
     case QUERY_TOP:
         return "top";
+    case QUERY_DEVICE_COUNT:
+        return "device-count";
+    case QUERY_DEVICE_SUM:
+        return "device-sum";
     }
     return "";
 }
@@ -254,7 +275,8 @@ static void put_unit(struct buffer *out, const struct asked *asked)
 {
     char squared[sizeof(asked->policy.unit_text) + 2];
 
-    if (asked->query == QUERY_COUNT || asked->query == QUERY_HISTOGRAM || asked->query == QUERY_TOP) {
+    if (asked->query == QUERY_COUNT || asked->query == QUERY_HISTOGRAM || asked->query == QUERY_TOP ||
+        asked->query == QUERY_DEVICE_COUNT) {
         put_text(out, "unit", "readings");
     } else if (asked->query == QUERY_VARIANCE && asked->policy.unit_text[0] != '\0') {
         snprintf(squared, sizeof(squared), "%s^2", asked->policy.unit_text);
@@ -341,6 +363,9 @@ static int put_values(struct buffer *out, const struct asked *asked, struct inte
         return put_quantiles(out, asked, words);
     case QUERY_TOP:
         return put_top(out, asked, words);
+    case QUERY_DEVICE_COUNT:
+    case QUERY_DEVICE_SUM:
+        return put_devices(out, asked, words);
     }
     return -EINVAL;
 }

@@ -13,7 +13,7 @@ static struct charge charge_of(const struct asked *asked, int64_t release_id)
         .cause = "release",
         .cause_id = release_id,
         .tenant_id = asked->tenant.id,
-        .cohort = &asked->cohort,
+        .cohort = asked->charged_count > 0 ? &asked->cohort : NULL,
         .loss = asked->loss,
     };
 
@@ -258,6 +258,7 @@ int asked_standing(struct core *core, const struct asked *asked, struct release_
     struct exhausted first = { 0 };
 
     plan->cohort = asked->device_count;
+    plan->charged = asked->charged_count;
     plan->epochs = asked_epochs(asked);
     plan->loss = asked->loss;
     loss_add_times(&plan->device_loss, &asked->loss, plan->epochs);

@@ -50,15 +50,18 @@ static int cohort_digest(struct core *core, struct cohort *cohort)
     return r;
 }
 
-static int cohort_make(struct core *core, struct asked *asked)
+int cohort_make(struct core *core, struct asked *asked)
 {
     struct cohort *cohort = &asked->cohort;
 
     cohort->members = calloc((size_t)asked->device_count, sizeof(*cohort->members));
     if (cohort->members == NULL)
         return -ENOMEM;
-    cohort->device_count = asked->device_count;
+    asked->charged_count = 0;
     for (int64_t i = 0; i < asked->device_count; i++) {
+        if (query_is_shared(asked->query) && !asked->shared[i].is_fresh)
+            continue;
+        asked->charged_count++;
         struct cohort_member one;
         cohort_of_one(asked->devices[i], &one);
         struct cohort_member *last = cohort->member_count > 0 ? &cohort->members[cohort->member_count - 1] : NULL;
@@ -69,7 +72,8 @@ static int cohort_make(struct core *core, struct asked *asked)
         else
             cohort->members[cohort->member_count++] = one;
     }
-    return cohort_digest(core, cohort);
+    cohort->device_count = asked->charged_count;
+    return asked->charged_count == 0 ? 0 : cohort_digest(core, cohort);
 }
 
 void asked_deinit(struct asked *asked)
@@ -106,5 +110,5 @@ int asked_cohort(struct core *core, struct asked *asked, struct why *why)
         return refuse(why, REFUSED_UNKNOWN, "selector", "see tinypartctl grant list and device list",
                       "no device with these labels is granted to tenant %s for sensor %s", asked->tenant.name,
                       asked->policy.sensor);
-    return cohort_make(core, asked);
+    return query_is_shared(asked->query) ? 0 : cohort_make(core, asked); /* else by shared_find() */
 }

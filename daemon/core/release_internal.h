@@ -7,7 +7,17 @@
 #include "daemon/core/ports/store.h"
 #include "daemon/core/release.h"
 
-enum query { QUERY_COUNT = 1, QUERY_SUM, QUERY_MEAN, QUERY_VARIANCE, QUERY_HISTOGRAM, QUERY_QUANTILES, QUERY_TOP };
+enum query {
+    QUERY_COUNT = 1,
+    QUERY_SUM,
+    QUERY_MEAN,
+    QUERY_VARIANCE,
+    QUERY_HISTOGRAM,
+    QUERY_QUANTILES,
+    QUERY_TOP,
+    QUERY_DEVICE_COUNT, /* these two: one value for each device, shared by all tenants that ask for it */
+    QUERY_DEVICE_SUM
+};
 enum mechanism { MECHANISM_LAPLACE = 1, MECHANISM_GAUSS };
 
 #define EDGES_MAX      65 /* 64 bins */
@@ -16,6 +26,7 @@ enum mechanism { MECHANISM_LAPLACE = 1, MECHANISM_GAUSS };
 #define TREE_LEVELS    8 /* of the tree over a sensor's range that quantiles are read off: 256 leaves */
 #define CELLS_MAX      ((2 << TREE_LEVELS) - 2)
 #define PARTS_MAX      3
+#define SHARED_MAX     64 /* devices of an answer of shared values */
 
 /* What a kind of query has of its own, in the readings' steps; quantiles in millionths. */
 struct parameters {
@@ -32,6 +43,12 @@ struct noised {
     int64_t value;
     struct noise_scale scale; /* of Laplace noise; the variance of Gaussian noise */
     int64_t half_width;       /* of the interval that holds together with those of the other parts with 95 % */
+};
+
+/* One device of an answer of shared values. */
+struct shared_device {
+    char name[NAME_SIZE];
+    bool is_fresh; /* nobody asked this of it before: it is charged, and noise drawn */
 };
 
 /* A request that was checked, with all that its answer depends on but data. */
@@ -60,7 +77,9 @@ struct asked {
     int64_t *devices; /* ids of the cohort */
     int64_t device_count;
     int64_t device_capacity;
-    struct cohort cohort; /* the same devices, for the ledger */
+    struct shared_device shared[SHARED_MAX]; /* by the places of devices; with shared values only */
+    struct cohort cohort;                    /* the devices to be charged, for the ledger */
+    int64_t charged_count;
 };
 
 /* What refused. */
@@ -86,6 +105,15 @@ int parameters_read(const struct release_order *order, struct asked *asked, stru
 
 /* release_cohort.c: the devices asked, by selector and grants alone: no reading has a say in it. */
 int asked_cohort(struct core *core, struct asked *asked, struct why *why);
+/* The devices to be charged: those asked, or of an answer of shared values the fresh ones. */
+int cohort_make(struct core *core, struct asked *asked);
+
+/* release_shared.c: values that are there already; after asked_noise(). Then what is fresh, its truth, and to be kept.
+ */
+bool query_is_shared(enum query query);
+int shared_find(struct core *core, struct asked *asked, struct why *why);
+int shared_add(struct core *core, struct asked *asked, struct aggregate_query *query);
+int shared_keep(struct core *core, const struct asked *asked, int64_t release_id);
 
 /* release_totals.c: the clamped, bounded truth, into parts and cells. It never leaves: noise_add() comes next. */
 int asked_totals(struct core *core, struct asked *asked);

@@ -151,6 +151,12 @@ static int parts_make(struct asked *asked, struct why *why)
     case QUERY_TOP: /* the largest are chosen by their noise, too: their intervals hold all at once */
         asked->cell_count = asked->parameters.count;
         return part_add(asked, "count", 0, contributions, 20 * asked->parameters.count);
+    case QUERY_DEVICE_COUNT:
+        asked->cell_count = (size_t)asked->device_count;
+        return part_add(asked, "count", 0, contributions, 20);
+    case QUERY_DEVICE_SUM:
+        asked->cell_count = (size_t)asked->device_count;
+        return part_add(asked, "sum", digits, sensitivity, 20);
     }
     return -EINVAL;
 }
@@ -188,7 +194,8 @@ int noise_add(struct core *core, struct asked *asked)
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < asked->cell_count; i++)
-        r = noised_add(core, asked, asked->parts[0].scale, &asked->cells[i]);
+        if (!query_is_shared(asked->query) || asked->shared[i].is_fresh)
+            r = noised_add(core, asked, asked->parts[0].scale, &asked->cells[i]);
     for (size_t i = 0; r == 0 && asked->cell_count == 0 && i < asked->part_count; i++)
         r = noised_add(core, asked, asked->parts[i].scale, &asked->parts[i].value);
     return r;
@@ -216,10 +223,12 @@ void plan_error(const struct asked *asked, struct release_plan *plan)
     case QUERY_COUNT:
     case QUERY_HISTOGRAM:
     case QUERY_TOP:
+    case QUERY_DEVICE_COUNT:
         plan->error95_num = asked->parts[0].half_width;
         plan->error95_den = 1;
         return;
     case QUERY_SUM:
+    case QUERY_DEVICE_SUM:
         plan->error95_num = asked->parts[0].half_width;
         plan->error95_den = asked->policy.scale;
         return;

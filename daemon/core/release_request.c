@@ -24,7 +24,9 @@ static const struct {
                 { "variance", QUERY_VARIANCE },
                 { "histogram", QUERY_HISTOGRAM },
                 { "quantiles", QUERY_QUANTILES },
-                { "top", QUERY_TOP } };
+                { "top", QUERY_TOP },
+                { "device-count", QUERY_DEVICE_COUNT },
+                { "device-sum", QUERY_DEVICE_SUM } };
 
 static int query_read(const char *name, enum query *out, struct why *why)
 {
@@ -34,7 +36,8 @@ static int query_read(const char *name, enum query *out, struct why *why)
         *out = queries[i].query;
         return 0;
     }
-    return refuse(why, REFUSED_INVALID, "query", "ask for count, sum, mean, variance, histogram, quantiles or top",
+    return refuse(why, REFUSED_INVALID, "query",
+                  "ask for count, sum, mean, variance, histogram, quantiles, top, device-count or device-sum",
                   "there is no such query");
 }
 

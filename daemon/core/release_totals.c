@@ -97,6 +97,9 @@ static int add_device_epoch(struct core *core, struct asked *asked, const struct
         return core->store->reading_values(core->store, query, add_to_tree, asked);
     case QUERY_TOP:
         return core->store->reading_values(core->store, query, add_to_category, asked);
+    case QUERY_DEVICE_COUNT:
+    case QUERY_DEVICE_SUM:
+        break; /* shared_add() */
     }
     return -EINVAL;
 }
@@ -114,6 +117,8 @@ int asked_totals(struct core *core, struct asked *asked)
         .scale = asked->policy.scale,
     };
 
+    if (query_is_shared(asked->query))
+        return shared_add(core, asked, &query);
     for (int64_t i = 0; i < asked->device_count; i++) {
         for (query.epoch = asked->first_epoch; query.epoch <= asked->last_epoch; query.epoch++) {
             query.device_id = asked->devices[i];

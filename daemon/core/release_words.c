@@ -13,6 +13,7 @@ static void accuracy_words(const struct asked *asked, const char *interval, char
 {
     const char *plural = asked->query == QUERY_HISTOGRAM || asked->query == QUERY_TOP ? "counts are"
                          : asked->query == QUERY_QUANTILES                            ? "quantiles are"
+                         : query_is_shared(asked->query)                              ? "values of the devices are"
                                                                                       : NULL;
 
     if (interval == NULL)
@@ -63,8 +64,9 @@ void put_statement(struct buffer *out, const struct asked *asked, const char *in
     loss_amount_format(&asked->loss, LOSS_RHO, rho);
     snprintf(text, sizeof(text),
              "%s Protected is each device in each epoch of %s: were all its raw readings of one epoch taken out, %s. "
-             "It cost each of the %lld devices asked, and tenant %s, in each of %lld epochs: %s%s, rho %s, delta 0.",
-             accuracy, epoch, privacy, (long long)asked->device_count, asked->tenant.name,
+             "It cost each of the %lld devices %s, and tenant %s, in each of %lld epochs: %s%s, rho %s, delta 0.",
+             accuracy, epoch, privacy, (long long)asked->charged_count,
+             query_is_shared(asked->query) ? "that nobody had asked this of before" : "asked", asked->tenant.name,
              (long long)asked_epochs(asked), asked->loss.impure ? "no pure epsilon" : "epsilon ",
              asked->loss.impure ? "" : epsilon, rho);
     buffer_text(out, "\"statement\":");

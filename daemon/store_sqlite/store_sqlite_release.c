@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-enum { INSERT, ANSWER, KNOWN, BY_REQUEST, BY_ID, EACH };
+enum { INSERT, ANSWER, KNOWN, BY_REQUEST, BY_ID, EACH, SHARED_INSERT, SHARED_GET };
 
 #define COLUMNS                                                                                                     \
     "SELECT r.id, r.request, r.tenant_id, t.name, r.query, r.sensor, r.selector, r.parameters, r.from_ms, r.to_ms," \
@@ -24,6 +24,11 @@ static const struct statements statements = {
         [BY_REQUEST] = COLUMNS " WHERE r.tenant_id = ? AND r.request = ?",
         [BY_ID] = COLUMNS " WHERE r.id = ?1 AND (?2 = 0 OR r.tenant_id = ?2)",
         [EACH] = COLUMNS " WHERE (?1 = 0 OR r.tenant_id = ?1) AND r.id > ?2 ORDER BY r.id LIMIT ?3",
+        [SHARED_INSERT] = "INSERT INTO shared_value (device_id, sensor, policy_version, query, mechanism, scale_num,"
+                          " scale_den, from_ms, to_ms, value, release_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [SHARED_GET] = "SELECT value, release_id FROM shared_value WHERE device_id = ? AND sensor = ?"
+                       " AND policy_version = ? AND query = ? AND mechanism = ? AND scale_num = ? AND scale_den = ?"
+                       " AND from_ms = ? AND to_ms = ?",
     },
 };
 
@@ -148,6 +153,57 @@ static int store_release_each(struct store *store, int64_t tenant_id, struct pag
     return QUERY_EACH(&query, release, read_release, each, context);
 }
 
+static void put_shared(struct query *query, const struct shared_value *value)
+{
+    put_int(query, value->device_id);
+    put_text(query, value->sensor);
+    put_int(query, value->policy_version);
+    put_text(query, value->query);
+    put_text(query, value->mechanism);
+    put_int(query, value->scale_num);
+    put_int(query, value->scale_den);
+    put_int(query, value->from_ms);
+    put_int(query, value->to_ms);
+}
+
+static int store_shared_insert(struct store *store, const struct shared_value *value)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, SHARED_INSERT);
+    put_shared(&query, value);
+    put_int(&query, value->value);
+    put_int(&query, value->release_id);
+    return query_run(&query);
+}
+
+struct shared_row {
+    int64_t value, release_id;
+};
+
+static void read_shared(struct query *query, void *out)
+{
+    struct shared_row *row = out;
+
+    row->value = take_int(query);
+    row->release_id = take_int(query);
+}
+
+static int store_shared_get(struct store *store, struct shared_value *value)
+{
+    struct shared_row row;
+    struct query query;
+
+    query_open(&query, store, &statements, SHARED_GET);
+    put_shared(&query, value);
+    int r = query_one(&query, read_shared, &row, sizeof row);
+    if (r == 0) {
+        value->value = row.value;
+        value->release_id = row.release_id;
+    }
+    return r;
+}
+
 void store_release_verbs(struct store *verbs)
 {
     verbs->release_insert = store_release_insert;
@@ -155,4 +211,6 @@ void store_release_verbs(struct store *verbs)
     verbs->release_by_request = store_release_by_request;
     verbs->release_by_id = store_release_by_id;
     verbs->release_each = store_release_each;
+    verbs->shared_insert = store_shared_insert;
+    verbs->shared_get = store_shared_get;
 }

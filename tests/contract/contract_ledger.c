@@ -672,9 +672,47 @@ static void a_release_is_answered_once_and_replayed_byte_by_byte(void **state)
     assert_int_equal(of_b.count, 1);
 }
 
+static void a_shared_value_is_kept_once_and_found_by_all_of_its_name(void **state)
+{
+    struct store *store = *state;
+    int64_t a = add_tenant(store, "a");
+    struct release release = a_release(a, "r-1");
+    struct shared_value value = { 7, "temperature", "device-sum", "laplace", 2, 5, 3, NOW, NOW + 1, -42, 0 }, found;
+    uint8_t hash[DIGEST_SIZE];
+
+    digest_of(9, hash);
+    ok(store->begin(store));
+    ok(store->release_insert(store, &release, hash));
+    ok(store->release_answer(store, release.id, "{}", 2));
+    ok(store->commit(store));
+    value.release_id = release.id;
+    assert_int_equal(store->shared_get(store, &value), REFUSED_UNKNOWN);
+    ok(in_transaction(store, store->shared_insert(store, &value)));
+    assert_int_equal(in_transaction(store, store->shared_insert(store, &value)), REFUSED_EXISTS);
+    found = value;
+    found.value = found.release_id = 0;
+    ok(store->shared_get(store, &found));
+    assert_int_equal(found.value, -42);
+    assert_int_equal(found.release_id, release.id);
+    for (int i = 0; i < 9; i++) {
+        found = value;
+        found.device_id += i == 0;
+        found.sensor = i == 1 ? "humidity" : found.sensor;
+        found.query = i == 2 ? "device-count" : found.query;
+        found.mechanism = i == 3 ? "gaussian" : found.mechanism;
+        found.policy_version += i == 4;
+        found.scale_num += i == 5;
+        found.scale_den += i == 6;
+        found.from_ms += i == 7;
+        found.to_ms += i == 8;
+        assert_int_equal(store->shared_get(store, &found), REFUSED_UNKNOWN);
+    }
+}
+
 int contract_ledger(void)
 {
     const struct CMUnitTest tests[] = {
+        CONTRACT_TEST(a_shared_value_is_kept_once_and_found_by_all_of_its_name),
         CONTRACT_TEST(a_policys_versions_rise_by_one),
         CONTRACT_TEST(a_budgets_terms_hold_from_their_epoch_on),
         CONTRACT_TEST(reserves_of_an_epoch_add_up_over_tenants),

@@ -167,6 +167,16 @@ struct aggregate {
     int64_t sum; /* clamped; -EOVERFLOW is a fault, as policies make it impossible */
 };
 
+struct shared_value {
+    int64_t device_id;
+    const char *sensor, *query, *mechanism;
+    int64_t policy_version;
+    int64_t scale_num, scale_den;
+    int64_t from_ms, to_ms;
+    int64_t value;
+    int64_t release_id; /* that paid for it */
+};
+
 struct store {
     void (*close)(struct store *store);
     /* One writer: begin takes the write lock at once; within a transaction it is a fault (-EALREADY). commit returns
@@ -371,6 +381,11 @@ struct store {
      * its next_ms is not was_due_ms any more. */
     int (*schedule_update)(struct store *store, const struct schedule *schedule, int64_t was_due_ms);
     int (*schedule_delete)(struct store *store, int64_t id);
+
+    /* What one device said in one window, noised for all who ask the same. REFUSED_EXISTS: it is there already. */
+    int (*shared_insert)(struct store *store, const struct shared_value *value);
+    /* Everything but value and release_id says which. */
+    int (*shared_get)(struct store *store, struct shared_value *value);
 
     int (*sink_insert)(struct store *store, struct sink *sink);
     int (*sink_by_name)(struct store *store, int64_t tenant_id, const char *name, struct sink *out);

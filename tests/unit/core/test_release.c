@@ -654,8 +654,8 @@ static void fill(char *text, size_t size, char c)
 /* A document that fits or not by the digits of what was drawn would do the same. A selector's tabs take six bytes. */
 static void the_longest_answer_fits(void **state)
 {
-    static const enum query queries[] = { QUERY_MEAN,      QUERY_MEAN,      QUERY_VARIANCE,
-                                          QUERY_HISTOGRAM, QUERY_QUANTILES, QUERY_TOP };
+    static const enum query queries[] = { QUERY_MEAN,      QUERY_MEAN, QUERY_VARIANCE,  QUERY_HISTOGRAM,
+                                          QUERY_QUANTILES, QUERY_TOP,  QUERY_DEVICE_SUM };
     const struct noised longest = { .quantity = "squares",
                                     .digits = 12,
                                     .loss = { .ueps = 19999999, .nrho = LOSS_MAX },
@@ -682,11 +682,13 @@ static void the_longest_answer_fits(void **state)
     asked.parts[0] = asked.parts[1] = asked.parts[2] = longest;
     for (size_t i = 0; i < CELLS_MAX; i++)
         asked.cells[i] = i < 2 ? INT64_C(1) << 62 : -(INT64_C(1) << 62);
+    for (size_t i = 0; i < SHARED_MAX; i++)
+        fill(asked.shared[i].name, NAME_SIZE, 'd');
     for (int64_t i = 0; i < EDGES_MAX; i++)
         asked.parameters.values[i] = -(INT64_C(1) << 61) + i;
     for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
         asked.query = queries[i];
-        asked.cell_count = asked.query == QUERY_HISTOGRAM || asked.query == QUERY_TOP ? 64 : 0;
+        asked.cell_count = asked.query >= QUERY_HISTOGRAM && asked.query != QUERY_QUANTILES ? 64 : 0;
         asked.parameters.count = asked.query == QUERY_QUANTILES ? QUANTILES_MAX : EDGES_MAX;
         asked.parameters.top = CATEGORIES_MAX;
         if (i == 1 || asked.query == QUERY_VARIANCE) { /* with an interval; the first has none, and a reason */
