@@ -32,16 +32,18 @@ static int judge_and_write(struct call *call, const char *file, struct bytes con
 {
     struct container_problem problem;
     struct container_facts facts;
-    char verdict[160];
+    char verdict[160], at[40] = "";
     struct why why;
     int r = container_show_judge(container, &problem, &facts);
 
     if (r < 0)
         return common_outcome(r, &why);
+    if (r == CONTAINER_REFUSED && problem.at_instruction)
+        snprintf(at, sizeof(at), "instruction %u: ", (unsigned)problem.instruction);
     if (r == CONTAINER_REFUSED)
         return common_outcome(refuse(&why, REFUSED_INVALID, call->arguments[0], NULL,
-                                     "devices would refuse this container: instruction %u: %s",
-                                     (unsigned)problem.instruction, container_reason_text((int)problem.reason)),
+                                     "devices would refuse this container: %s%s", at,
+                                     container_reason_text((int)problem.reason)),
                               &why);
     if (r == CONTAINER_PROVEN)
         snprintf(verdict, sizeof(verdict), "proven: at most %u branches a run", (unsigned)facts.branches_proven);

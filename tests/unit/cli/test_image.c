@@ -78,6 +78,17 @@ static void what_is_no_object_is_refused_with_advice(void **state)
     assert_int_not_equal(access("text.rbpf", F_OK), 0);
 }
 
+static void what_devices_would_refuse_is_not_written(void **state)
+{
+    struct result *result = *state;
+
+    copy("tests/fuzz/corpus/container_elf/endless", "endless.o");
+    run_ctl(result, "image", "build", "endless.o");
+    expect(result, EXIT_REFUSED, NULL,
+           "devices would refuse this container: does not end in exit, or cannot reach one\n  at:  endless.o");
+    assert_int_not_equal(access("endless.rbpf", F_OK), 0);
+}
+
 static void data_and_loops_are_shown_and_bundles_too(void **state)
 {
     struct result *result = *state;
@@ -161,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_object_becomes_a_container_beside_it),
         cmocka_unit_test(what_is_no_object_is_refused_with_advice),
+        cmocka_unit_test(what_devices_would_refuse_is_not_written),
         cmocka_unit_test(data_and_loops_are_shown_and_bundles_too),
         cmocka_unit_test(what_cannot_be_proven_is_marked_where_it_stands),
         cmocka_unit_test(a_function_may_have_any_name),
