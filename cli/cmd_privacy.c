@@ -305,6 +305,20 @@ static const struct option_row verify_options[] = {
     { 0 },
 };
 
+static int filter_raise(struct call *call)
+{
+    struct path path = path_of("/v1/privacy/filter/raise");
+    json_t *body = json_object();
+
+    common_put(call, body, "reason", "now_because");
+    return common_do(call, "POST", &path, body, "the configured cap of the filters holds for the present epoch, too");
+}
+
+static const struct option_row raise_options[] = {
+    { "reason", 0, "TEXT", true, "why: recorded for good" },
+    { 0 },
+};
+
 static const struct option_row export_options[] = {
     { "output", 'o', "FILE", false, "write it there instead of printing it" },
     { 0 },
@@ -326,6 +340,11 @@ const struct command privacy_commands[] = {
       "tinypartctl privacy ledger verify\n"
       "tinypartctl privacy ledger verify --file ledger.jsonl --key maintainer.pub",
       ledger_verify, false },
+    { "privacy filter raise", NULL,
+      "Lets a cap that was raised in the configuration hold for the present epoch, too; it is recorded with the "
+      "reason.",
+      raise_options, "tinypartctl privacy filter raise --reason \"the study's board agreed on 2026-11-20\"",
+      filter_raise, false },
     { "privacy export", NULL,
       "Exports policies, caps, budgets, filters, charges, releases and the record as JSON lines, signed by the daemon.",
       export_options,

@@ -25,8 +25,8 @@
 #include "daemon/base/config.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/check_ledger.h"
 #include "daemon/core/access.h"
-#include "daemon/core/ledger_verify.h"
 #include "daemon/core/ports/clock.h"
 #include "daemon/core/ports/sink.h"
 #include "daemon/crypto_openssl/crypto_openssl.h"
@@ -605,34 +605,6 @@ static int log_level_of(const char *name, enum log_level *out)
     return REFUSED_INVALID;
 }
 
-/* The same count as GET /v1/privacy/ledger/verify, on a file that no daemon has open. */
-static int check_ledger(const char *path)
-{
-    const struct caller auditor = { .name = "tinypartd", .role = ROLE_AUDITOR };
-    struct ledger_verdict verdict = { .holds = false };
-    struct proto_crypto crypto;
-    struct core core = { .clock = &wall_clock, .crypto = &crypto };
-    struct why why = { "", "", "" };
-
-    crypto_openssl_proto(&crypto);
-    int r = access(path, R_OK | W_OK) != 0 ? -errno : store_sqlite_open(path, &core.store, &why);
-    if (r == 0)
-        r = ledger_verify(&core, &auditor, &verdict, &why);
-    if (core.store != NULL)
-        core.store->close(core.store);
-    if (r != 0) {
-        fprintf(stderr, "tinypartd: %s cannot be counted: %s\n", path, why.what[0] != '\0' ? why.what : strerror(-r));
-        return EXIT_FAILURE;
-    }
-    printf("%s: %lld charges, %lld filters, %lld odometers, %lld budgets, %lld releases, %lld entries on record\n",
-           verdict.holds ? "holds" : "does not hold", (long long)verdict.count.charges,
-           (long long)verdict.count.filters, (long long)verdict.count.odometers, (long long)verdict.count.budgets,
-           (long long)verdict.releases, (long long)verdict.audit.entries);
-    if (!verdict.holds)
-        fprintf(stderr, "tinypartd: %s\n", verdict.why.what);
-    return verdict.holds ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 int main(int count, char **arguments)
 {
     static struct daemon daemon = { .signal_fd = -1 };
@@ -659,7 +631,7 @@ int main(int count, char **arguments)
         return fprintf(stderr, "tinypartd: %s is not understood. See tinypartd --help\n", arguments[optind]),
                EXIT_OPTIONS;
     if (action == OPTION_LEDGER)
-        return check_ledger(ledger);
+        return check_ledger(ledger, &wall_clock);
     if (action == OPTION_HELP || action == OPTION_VERSION)
         return fputs(action == OPTION_HELP ? usage : "tinypartd " TINYPART_VERSION "\n", stdout), EXIT_SUCCESS;
     int r = read_settings(&daemon.config, file, sets, set_count, &why);

@@ -51,6 +51,7 @@ const struct route routes[] = {
     { "PUT", "/v1/budgets/{tenant}", "", budgets_set, &budget_form, NULL, 0 },
     { "GET", "/v1/budgets/{tenant}/epochs", PAGED, budgets_epochs, NULL, NULL, 0 },
     { "GET", "/v1/privacy/export", "", ledger_export_show, NULL, NULL, 0 },
+    { "POST", "/v1/privacy/filter/raise", "", filter_raise, &filter_form, NULL, 0 },
     { "GET", "/v1/privacy/ledger/verify", "", ledger_verdict, NULL, NULL, 0 },
     { "GET", "/v1/releases", PAGED, releases_list, NULL, NULL, 0 },
     { "POST", "/v1/releases", "", releases_create, &release_form, NULL, 0 },

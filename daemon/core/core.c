@@ -1,3 +1,4 @@
+#include "daemon/core/filter_cap.h"
 #include "daemon/core/core.h"
 
 #include <errno.h>
@@ -80,6 +81,9 @@ int core_start(struct core *core, struct why *why)
     core->ledger_broken = r > 0;
     snprintf(core->ledger_problem, sizeof(core->ledger_problem), "%s", problem.what);
     core->housekeeping_ms = 0;
+    r = filter_cap_note(core);
+    if (r != 0)
+        return r;
     r = parts_start(core);
     if (r == 0)
         r = rollout_take_up(core);

@@ -315,6 +315,22 @@ static void counts_the_ledger_again(void **state)
     assert_int_equal(number_of(verdict, "charges"), 0);
 }
 
+static void raises_the_filters_of_the_present_epoch(void **state)
+{
+    struct rest *rest = *state;
+    struct store *store = rest->core.store;
+    struct loss_caps low = rest->core.settings.filter_cap;
+    int64_t epoch = clock_now_ms(rest->core.clock) / rest->core.settings.epoch_ms;
+
+    expect_refusal(rest, 409, "conflict", "POST", "/v1/privacy/filter/raise", "{\"now_because\":\"a study\"}");
+    low.ueps--;
+    assert_int_equal(store->begin(store), 0);
+    assert_int_equal(store->filter_cap_put(store, epoch, &low), 0);
+    assert_int_equal(store->commit(store), 0);
+    expect_refusal(rest, 400, "invalid", "POST", "/v1/privacy/filter/raise", "{}");
+    expect(rest, 200, "POST", "/v1/privacy/filter/raise", "{\"now_because\":\"a study\"}");
+}
+
 static void shows_an_audit_record_that_holds(void **state)
 {
     struct rest *rest = *state;
@@ -349,6 +365,7 @@ int main(void)
         TEST(keeps_grants),
         TEST(keeps_tokens),
         TEST(counts_the_ledger_again),
+        TEST(raises_the_filters_of_the_present_epoch),
         TEST(shows_an_audit_record_that_holds),
     };
 

@@ -1,5 +1,6 @@
 #include "tests/unit/core/lab.h"
 
+#include "daemon/core/filter_cap.h"
 #include "daemon/core/ledger.h"
 
 #define DAY 86400000LL
@@ -221,6 +222,40 @@ static void a_rise_holds_at_once_only_for_a_reason_that_is_recorded(void **state
     lab_release(lab, lab->acme, "count", 2 * EPSILON, NULL);
 }
 
+static void a_raised_filter_holds_at_once_only_for_a_reason_that_is_recorded(void **state)
+{
+    struct lab *lab = *state;
+    const struct caller *officer = &lab->world->privacy_officer;
+    struct loss_caps caps;
+
+    lab_device(lab, "thermo-1");
+    lab->core->settings.filter_cap.ueps = 2 * EPSILON;
+    assert_int_equal(filter_cap_raise(lab->core, officer, "early", &caps, &lab->why), REFUSED_CONFLICT); /* none yet */
+    lab_release(lab, lab->acme, "count", 2 * EPSILON, NULL);
+    lab->core->settings.filter_cap.ueps = 3 * EPSILON; /* as if started again with another configuration */
+    assert_int_equal(lab_ask(lab, lab->acme, "count", EPSILON, "more", NULL), REFUSED_EXHAUSTED);
+    assert_int_equal(filter_cap_raise(lab->core, officer, "", &caps, &lab->why), REFUSED_INVALID);
+    assert_int_equal(filter_cap_raise(lab->core, &lab->acme->caller, "mine", &caps, &lab->why), REFUSED_FORBIDDEN);
+    assert_int_equal(filter_cap_raise(lab->core, officer, "the board agreed", &caps, &lab->why), 0);
+    assert_int_equal(caps.ueps, 3 * EPSILON);
+    lab_release(lab, lab->acme, "count", EPSILON, NULL);
+    assert_int_equal(filter_cap_raise(lab->core, officer, "again", &caps, &lab->why), REFUSED_CONFLICT);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM audit WHERE action = 'filter.raise'"
+                                     " AND detail LIKE '%\"now_because\":\"the board agreed\"%'"),
+                     1);
+}
+
+static void another_configured_cap_goes_on_record_once(void **state)
+{
+    struct lab *lab = *state;
+
+    assert_int_equal(filter_cap_note(lab->core), 0);
+    lab->core->settings.filter_cap.ueps += 1;
+    assert_int_equal(filter_cap_note(lab->core), 0);
+    assert_int_equal(filter_cap_note(lab->core), 0);
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM audit WHERE action = 'filter.setting'"), 1);
+}
+
 static void what_an_order_leaves_out_stays_as_it_is(void **state)
 {
     struct lab *lab = *state;
@@ -358,6 +393,8 @@ int main(void)
         LAB_TEST(a_ledger_that_does_not_add_up_stops_what_charges_and_says_so),
         LAB_TEST(is_set_by_owner_and_privacy_officer_and_seen_by_its_own_tenant),
         LAB_TEST(a_rise_holds_at_once_only_for_a_reason_that_is_recorded),
+        LAB_TEST(a_raised_filter_holds_at_once_only_for_a_reason_that_is_recorded),
+        LAB_TEST(another_configured_cap_goes_on_record_once),
         LAB_TEST(what_an_order_leaves_out_stays_as_it_is),
         LAB_TEST(orders_out_of_bounds_are_refused_by_name),
         LAB_TEST(a_reserve_is_there_whatever_others_take),
