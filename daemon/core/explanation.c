@@ -151,7 +151,7 @@ static void say_interval(struct buffer *out, const struct explained *it)
     if (at != NULL && strncmp(at, "\"error95\":{\"half_width\":", 24) == 0) {
         member(at, "half_width", low);
         buffer_format(out,
-                      "Each number of readings in it is within %s of what it would have been without noise, with a "
+                      "Each number in it is within %s of what it would have been without noise, with a "
                       "probability of at least 95 %% for %s. ",
                       low, strcmp(it->release.query, "top") == 0 ? "all of them at once" : "each by itself");
     } else if (at != NULL && strncmp(at, "\"error95\":{\"low\":", 17) == 0 &&

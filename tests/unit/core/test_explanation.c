@@ -85,7 +85,7 @@ static void a_histogram_is_told_by_its_half_width(void **state)
     assert_int_equal(release_create(lab->core, &lab->acme->caller, &order, &release, &lab->why), 0);
     explain(lab, &lab->acme->caller, release.id, text);
     assert_non_null(strstr(text, "the noised histogram of sensor temperature"));
-    assert_non_null(strstr(text, "Each number of readings in it is within "));
+    assert_non_null(strstr(text, "Each number in it is within "));
     assert_non_null(strstr(text, "at least 95 % for each by itself. "));
 }
 

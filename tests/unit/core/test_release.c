@@ -666,7 +666,7 @@ static void the_longest_answer_fits(void **state)
     struct release release = { 0 };
 
     (void)state;
-    asked.policy = (struct policy){ .scale = 1000000, .epoch_ms = INT64_MAX, .contributions = 100000 };
+    asked.policy = (struct policy){ .scale = 1000000, .epoch_ms = INT64_MAX - 1000, .contributions = 100000 };
     asked.policy.version = UINT32_MAX;
     asked.last_epoch = WINDOW_EPOCHS_MAX;
     asked.from_ms = 1, asked.to_ms = asked.now_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */

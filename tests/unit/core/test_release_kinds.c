@@ -71,6 +71,11 @@ static void make_readings(struct lab *lab, int n)
     }
 }
 
+static int64_t bin(const json_t *answer, size_t i)
+{
+    return fixed(lab_text(json_array_get(json_object_get(answer, "bins"), i), NULL, "count"), 0);
+}
+
 /* ---- Gaussian noise ---- */
 
 static void gaussian_noise_is_charged_in_rho_and_has_no_pure_epsilon(void **state)
@@ -98,25 +103,32 @@ static void gaussian_noise_is_charged_in_rho_and_has_no_pure_epsilon(void **stat
     json_decref(answer);
 }
 
+/* Five answers of 64 empty bins each. */
 static void gaussian_answers_spread_as_they_say(void **state)
 {
     struct lab *lab = *state;
-    const struct release_order order = { .query = "sum", .rho = "2" };
+    struct release_order order = { .query = "histogram", .rho = "0.005" };
+    const int64_t runs = 5, bins = 64, variance = 400; /* 2^2 / (2 * 0.005) */
     int64_t squares = 0, outside = 0;
-    const int64_t runs = 300, variance = 12100LL * 12100 / 4;
+    char edges[256] = "-19";
 
+    for (int i = -18; i <= 45; i++)
+        snprintf(edges + strlen(edges), sizeof(edges) - strlen(edges), ",%d", i);
+    order.edges = edges;
     lab_device(lab, "thermo-1");
     make_rich(lab);
     for (int64_t i = 0; i < runs; i++) {
         json_t *answer = answer_of(lab, &order);
-        const int64_t value = fixed(lab_text(answer, NULL, "value"), 2);
-        squares += value * value;
-        outside +=
-            fixed(lab_text(answer, "error95", "low"), 2) > 0 || fixed(lab_text(answer, "error95", "high"), 2) < 0;
+        const int64_t most = fixed(lab_text(answer, "error95", "half_width"), 0);
+        for (size_t j = 0; j < (size_t)bins; j++) {
+            const int64_t value = bin(answer, j);
+            squares += value * value;
+            outside += llabs(value) > most;
+        }
         json_decref(answer);
     }
-    assert_in_range(squares / runs, variance * 2 / 3, variance * 4 / 3); /* 4 standard deviations */
-    assert_in_range(outside * 100, 0, 9 * runs);
+    assert_in_range(squares / (runs * bins), variance * 2 / 3, variance * 4 / 3); /* 4 standard deviations */
+    assert_in_range(outside * 100, 0, 9 * runs * bins);
 }
 
 static void each_mechanism_is_paid_in_its_own_currency(void **state)
@@ -189,11 +201,6 @@ static void a_variance_is_never_negative(void **state)
 }
 
 /* ---- histogram ---- */
-
-static int64_t bin(const json_t *answer, size_t i)
-{
-    return fixed(lab_text(json_array_get(json_object_get(answer, "bins"), i), NULL, "count"), 0);
-}
 
 static void a_histogram_counts_each_reading_in_one_bin(void **state)
 {
