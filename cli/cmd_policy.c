@@ -15,6 +15,7 @@ static const struct column policy_columns[] = {
     { "CONTRIBUTIONS", "contributions", true },
     { "INTERVAL MS", "interval_ms", true },
     { "MECHANISM", "mechanism", false },
+    { "PROTECTS", "unit", false },
     { NULL, NULL, false },
 };
 
@@ -40,6 +41,13 @@ static const struct column budget_columns[] = {
     { NULL, NULL, false },
 };
 
+static const char *cost_of(const json_t *policy, const char *currency)
+{
+    const char *cost = json_string_value(json_object_get(json_object_get(policy, "loss_per_reading"), currency));
+
+    return cost != NULL ? cost : "?";
+}
+
 static int policy_set(struct call *call)
 {
     struct path path = path_of("/v1/policies");
@@ -50,7 +58,18 @@ static int policy_set(struct call *call)
     common_put(call, body, "upper", "upper");
     common_put(call, body, "unit", "unit_text");
     common_put(call, body, "epsilon-per-reading", "epsilon_per_reading");
+    common_put(call, body, "mechanism", "mechanism");
+    common_put(call, body, "privacy-unit", "privacy_unit");
+    common_put(call, body, "adjacency", "adjacency");
+    if (call_option(call, "event-level") != NULL)
+        json_object_set_new(body, "event_level", json_integer(1));
     int r = common_put_integer(call, body, "scale", "scale", 1, 1000000);
+    if (r == EXIT_DONE)
+        r = common_put_integer(call, body, "truth", "truth", 1, 1 << 24);
+    if (r == EXIT_DONE)
+        r = common_put_integer(call, body, "lie", "lie", 1, 1 << 24);
+    if (r == EXIT_DONE)
+        r = common_put_integer(call, body, "memo-step", "memo_step", 0, INT32_MAX);
     if (r == EXIT_DONE)
         r = common_put_integer(call, body, "contributions", "contributions", 1, 1000000);
     if (r == EXIT_DONE)
@@ -65,8 +84,11 @@ static int policy_set(struct call *call)
     if (r == EXIT_DONE && call->output->is_json)
         call->output->object(call->output, policy, NULL);
     else if (r == EXIT_DONE)
-        call->output->done(call->output, "sensor %s has policy version %lld", call->arguments[0],
-                           (long long)json_integer_value(json_object_get(policy, "version")));
+        call->output->done(
+            call->output,
+            "sensor %s has policy version %lld; a reading noised on board costs epsilon %s, rho %s, delta %s",
+            call->arguments[0], (long long)json_integer_value(json_object_get(policy, "version")),
+            cost_of(policy, "epsilon"), cost_of(policy, "rho"), cost_of(policy, "delta"));
     json_decref(policy);
     return r;
 }
@@ -188,6 +210,14 @@ static const struct option_row policy_options[] = {
     { "scale", 0, "N", false, "fixed point: parts of one unit, a power of ten (100)" },
     { "unit", 0, "U", false, "SenML's name of the unit, as Cel" },
     { "epsilon-per-reading", 0, "E", false, "what one reading noised on board costs (0.1)" },
+    { "mechanism", 0, "M", false,
+      "of devices that noise on board: none, laplace, geometric, krr, oue, onebit (laplace)" },
+    { "truth", 0, "N", false, "weight of the true answer, of krr, oue and onebit" },
+    { "lie", 0, "N", false, "weight of each other one; a reading costs epsilon ln(truth/lie)" },
+    { "memo-step", 0, "STEPS", false, "one answer for ever for all readings within so many steps (0: none)" },
+    { "privacy-unit", 0, "U", false, "who is protected: device, device-epoch or event (device-epoch)" },
+    { "event-level", 0, NULL, false, "yes, single readings only are protected; with --privacy-unit event" },
+    { "adjacency", 0, "A", false, "what may differ between neighbours: zero-out or replace (zero-out)" },
     { "contributions", 0, "N", false, "most readings of a device that count in an epoch (24)" },
     { "interval", 0, "TIME", false, "between two readings (60s)" },
     { "retention", 0, "TIME", false, "raw readings are deleted after that (7d)" },
@@ -212,7 +242,8 @@ static const struct option_row list_options[] = { OPTION_LIMIT, { 0 } };
 
 const struct command policy_commands[] = {
     { "policy set", "SENSOR", "Sets a sensor's next noise policy; devices fetch it, signed.", policy_options,
-      "tinypartctl policy set temperature --lower -20 --upper 60 --unit Cel --interval 5m --epsilon-per-reading 0.05",
+      "tinypartctl policy set temperature --lower -20 --upper 60 --unit Cel --interval 5m --epsilon-per-reading 0.05\n"
+      "tinypartctl policy set door --lower 0 --upper 1 --scale 1 --mechanism krr --truth 3 --lie 1 --memo-step 1",
       policy_set, false },
     { "policy list", NULL, "Lists the policies, all versions.", list_options, "tinypartctl policy list", policy_list,
       false },

@@ -14,6 +14,13 @@ FORM(policy_form, struct policy_order,
      { "scale", FIELD_INTEGER, false, offsetof(struct policy_order, scale), 1, 1000000 },
      { "unit_text", FIELD_TEXT, false, offsetof(struct policy_order, unit_text), 0, 15 },
      { "epsilon_per_reading", FIELD_TEXT, false, offsetof(struct policy_order, epsilon_per_reading), 1, 40 },
+     { "mechanism", FIELD_TEXT, false, offsetof(struct policy_order, mechanism), 1, 15 },
+     { "truth", FIELD_INTEGER, false, offsetof(struct policy_order, truth), 1, POLICY_WEIGHT_MAX },
+     { "lie", FIELD_INTEGER, false, offsetof(struct policy_order, lie), 1, POLICY_WEIGHT_MAX },
+     { "memo_step", FIELD_INTEGER, false, offsetof(struct policy_order, memo_step), 0, POLICY_STEPS_MAX },
+     { "privacy_unit", FIELD_TEXT, false, offsetof(struct policy_order, unit), 1, 15 },
+     { "event_level", FIELD_UNSIGNED, false, offsetof(struct policy_order, event_level), 0, 1 },
+     { "adjacency", FIELD_TEXT, false, offsetof(struct policy_order, adjacency), 1, 15 },
      { "contributions", FIELD_INTEGER, false, offsetof(struct policy_order, contributions), 1, INT32_MAX },
      { "interval_ms", FIELD_INTEGER, false, offsetof(struct policy_order, interval_ms), 1, INT64_MAX },
      { "retention_ms", FIELD_INTEGER, false, offsetof(struct policy_order, retention_ms), 1, INT64_MAX });
@@ -36,15 +43,18 @@ static json_t *document_json(const struct policy *policy)
 
 static json_t *policy_json(const struct policy *policy)
 {
-    return json_pack(
-        "{s:I,s:o,s:I,s:s,s:s,s:I,s:I,s:o,s:o,s:o,s:s,s:o,s:I,s:I,s:I,s:o,s:o}", "id", (json_int_t)policy->id, "sensor",
-        json_words(policy->sensor), "version", (json_int_t)policy->version, "unit", policy->unit, "adjacency",
-        policy->adjacency, "epoch_ms", (json_int_t)policy->epoch_ms, "scale", (json_int_t)policy->scale, "lower",
-        scaled_json(policy->lower, policy->scale), "upper", scaled_json(policy->upper, policy->scale), "unit_text",
-        json_words_or_null(policy->unit_text), "mechanism", policy->mechanism, "epsilon_per_reading",
-        json_epsilon(policy->reading.ueps), "contributions", (json_int_t)policy->contributions, "interval_ms",
-        (json_int_t)policy->interval_ms, "retention_ms", (json_int_t)policy->retention_ms, "created_at",
-        json_time(policy->created_ms), "document", document_json(policy));
+    return json_pack("{s:I,s:o,s:I,s:s,s:s,s:I,s:I,s:o,s:o,s:o,s:s,s:I,s:I,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "id",
+                     (json_int_t)policy->id, "sensor", json_words(policy->sensor), "version",
+                     (json_int_t)policy->version, "unit", policy->unit, "adjacency", policy->adjacency, "epoch_ms",
+                     (json_int_t)policy->epoch_ms, "scale", (json_int_t)policy->scale, "lower",
+                     scaled_json(policy->lower, policy->scale), "upper", scaled_json(policy->upper, policy->scale),
+                     "unit_text", json_words_or_null(policy->unit_text), "mechanism", policy->mechanism,
+                     "parameter_num", (json_int_t)policy->parameter_num, "parameter_den",
+                     (json_int_t)policy->parameter_den, "memo_step", (json_int_t)policy->memo_step,
+                     "epsilon_per_reading", json_epsilon(policy->reading.ueps), "loss_per_reading",
+                     json_loss(&policy->reading), "contributions", (json_int_t)policy->contributions, "interval_ms",
+                     (json_int_t)policy->interval_ms, "retention_ms", (json_int_t)policy->retention_ms, "created_at",
+                     json_time(policy->created_ms), "document", document_json(policy));
 }
 
 static int add_policy(void *context, const struct policy *policy)

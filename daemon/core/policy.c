@@ -16,23 +16,36 @@
 #include "daemon/core/audit.h"
 #include "daemon/core/budget.h"
 #include "daemon/core/manifest.h"
+#include "daemon/core/policy_mechanism.h"
 #include "daemon/core/ports/store.h"
 #include "daemon/core/texts.h"
 #include "daemon/core/transaction.h"
+#include "device_proto/noise.h"
 #include "device_proto/policy_doc.h"
 
 #define SCALE_DEFAULT         100
-#define EPSILON_DEFAULT       "0.1"
 #define CONTRIBUTIONS_DEFAULT 24
 #define CONTRIBUTIONS_MAX     100000
 #define INTERVAL_DEFAULT_MS   60000
 #define INTERVAL_MAX_MS       (30LL * 86400000)
 #define RETENTION_DEFAULT_MS  (7LL * 86400000)
 #define RETENTION_MAX_MS      (3660LL * 86400000)
-#define SUM_MAX               (1LL << 62)
-/* On-board noise is cut off this many scales out, which chance reaches once in 10^8 readings. Cutting what was noised
- * costs no privacy. */
-#define OUTPUT_SCALES 20
+
+#define WORDS_OF(words) (sizeof(words) / sizeof((words)[0]))
+
+static const char *const units[] = {
+    [POLICY_DEVICE] = "device", [POLICY_DEVICE_EPOCH] = "device-epoch", [POLICY_EVENT] = "event"
+};
+static const char *const adjacencies[] = { [POLICY_ZERO_OUT] = "zero-out", [POLICY_REPLACE] = "replace" };
+
+/* The index of a word; 0: none of them. */
+static unsigned word_of(const char *const *words, size_t count, const char *word)
+{
+    for (unsigned i = 1; i < count; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return 0;
+}
 
 static int64_t magnitude(int64_t value)
 {
@@ -43,8 +56,11 @@ int64_t policy_sensitivity(const struct policy *policy)
 {
     int64_t lower = magnitude(policy->lower);
     int64_t upper = magnitude(policy->upper);
+    int64_t most = lower > upper ? lower : upper;
 
-    return lower > upper ? lower : upper;
+    if (strcmp(policy->adjacency, "replace") == 0 && policy->upper - policy->lower > most)
+        most = policy->upper - policy->lower;
+    return most;
 }
 
 static int bound_read(const char *text, const char *where, int digits, int64_t *out, struct why *why)
@@ -88,11 +104,31 @@ static int lasting_read(const struct policy_order *order, const struct policy *p
     return 0;
 }
 
+/* Who is protected, and against what. */
+static int promise_read(const struct core *core, const struct policy_order *order, struct policy *out, struct why *why)
+{
+    const char *unit = order->unit != NULL ? order->unit : units[POLICY_DEVICE_EPOCH];
+    const char *adjacency = order->adjacency != NULL ? order->adjacency : adjacencies[POLICY_ZERO_OUT];
+
+    if (word_of(units, WORDS_OF(units), unit) == 0)
+        return refuse(why, REFUSED_INVALID, "privacy_unit", NULL,
+                      "the unit of privacy is device, device-epoch or event");
+    if (word_of(adjacencies, WORDS_OF(adjacencies), adjacency) == 0)
+        return refuse(why, REFUSED_INVALID, "adjacency", NULL, "adjacency is zero-out or replace");
+    if ((strcmp(unit, units[POLICY_EVENT]) == 0) != (order->event_level != 0))
+        return refuse(why, REFUSED_INVALID, "event_level", "say both or neither: --privacy-unit event --event-level",
+                      "the unit event protects single readings and no device: it must be asked for expressly");
+    if (strcmp(unit, units[POLICY_DEVICE]) == 0 && core->settings.life_cap.ueps == 0)
+        return refuse(why, REFUSED_CONFLICT, "privacy_unit", "give the daemon a lifetime cap, or use device-epoch",
+                      "a device is protected for its whole life only where what it may lose in it has a cap");
+    snprintf(out->unit, sizeof(out->unit), "%s", unit);
+    snprintf(out->adjacency, sizeof(out->adjacency), "%s", adjacency);
+    return 0;
+}
+
 static int policy_read(const struct core *core, const struct policy_order *order, const struct policy *previous,
                        struct policy *out, struct why *why)
 {
-    const char *epsilon = order->epsilon_per_reading != NULL ? order->epsilon_per_reading : EPSILON_DEFAULT;
-
     int r = lasting_read(order, previous, out, why);
     if (r != 0)
         return r;
@@ -104,11 +140,9 @@ static int policy_read(const struct core *core, const struct policy_order *order
         return r;
     if (out->lower >= out->upper)
         return refuse(why, REFUSED_INVALID, "lower", NULL, "lower must be below upper");
-    int64_t reading_ueps;
-    if (fixed_parse(epsilon, 6, &reading_ueps) != 0 || reading_ueps < 1 || reading_ueps > RELEASE_UEPS_MAX)
-        return refuse(why, REFUSED_INVALID, "epsilon", NULL,
-                      "epsilon for each reading is a decimal from 0.000001 to %lld", RELEASE_UEPS_MAX / 1000000);
-    out->reading = loss_of_pure(reading_ueps);
+    r = promise_read(core, order, out, why);
+    if (r != 0)
+        return r;
     r = range_read(order->contributions, CONTRIBUTIONS_DEFAULT, 1, CONTRIBUTIONS_MAX, "contributions",
                    &out->contributions, why);
     if (r == 0)
@@ -121,9 +155,6 @@ static int policy_read(const struct core *core, const struct policy_order *order
         return r;
     if (out->interval_ms % 1000 != 0 || core->settings.epoch_ms % 1000 != 0)
         return refuse(why, REFUSED_INVALID, "interval", NULL, "devices count intervals and epochs in whole seconds");
-    snprintf(out->unit, sizeof(out->unit), "device-epoch");
-    snprintf(out->adjacency, sizeof(out->adjacency), "zero-out");
-    snprintf(out->mechanism, sizeof(out->mechanism), "laplace");
     out->epoch_ms = core->settings.epoch_ms;
     return 0;
 }
@@ -153,53 +184,58 @@ static int widest_output(const struct core *core, const struct policy *policy, i
  * of each, and so many noised ones. */
 static int sums_fit(const struct core *core, const struct policy *policy, int64_t output_bound, struct why *why)
 {
-    int64_t widest, most = 0;
+    int64_t widest, most;
 
     int r = widest_output(core, policy, &widest);
     if (r != 0)
         return r;
     if (widest < policy_sensitivity(policy) + output_bound)
         widest = policy_sensitivity(policy) + output_bound;
-    if (!__builtin_add_overflow(policy_sensitivity(policy), widest, &most) &&
-        !__builtin_mul_overflow(most, policy->contributions, &most) &&
-        !__builtin_mul_overflow(most, COHORT_MAX, &most) && most < SUM_MAX)
+    most = policy_sensitivity(policy) + widest; /* both within 33 bits */
+    if (noise_bounds_check(-most, most, (uint64_t)policy->contributions * COHORT_MAX) == 0)
         return 0;
     return refuse(
         why, REFUSED_INVALID, "contributions", "narrow the bounds, lower the scale, or let fewer readings count",
         "with these bounds and so many readings of each device, a sum over %d devices could overflow", COHORT_MAX);
 }
 
-static int document_make(const struct core *core, struct policy *policy, struct why *why)
+/* Noise with a delta is refused by every filter that allows none: said here, not with each pack. */
+static int delta_fits(const struct core *core, const struct policy *policy, struct why *why)
 {
-    struct noise_scale scale;
+    char delta[32];
 
-    if (noise_scale_of(policy_sensitivity(policy), policy->reading.ueps, UINT32_MAX, &scale) != 0)
-        return refuse(why, REFUSED_INVALID, "epsilon", "raise epsilon or lower the scale",
-                      "so small an epsilon needs more noise than devices can count");
-    uint64_t output_bound = (scale.num + scale.den - 1) / scale.den * OUTPUT_SCALES;
-    if (output_bound > POLICY_STEPS_MAX)
-        output_bound = POLICY_STEPS_MAX;
-    int r = sums_fit(core, policy, (int64_t)output_bound, why);
-    if (r != 0)
-        return r;
+    if (policy->reading.delta <= core->settings.filter_cap.delta / policy->contributions)
+        return 0;
+    delta_format(policy->reading.delta, delta);
+    return refuse(why, REFUSED_CONFLICT, "mechanism", "use laplace, or let the filters have a delta",
+                  "each reading costs a delta of %s, and the filters of devices do not allow %lld of them in an epoch",
+                  delta, (long long)policy->contributions);
+}
+
+static int document_make(const struct core *core, const struct policy_order *order, struct policy *policy,
+                         struct why *why)
+{
     struct noise_policy document = {
         .sensor = bytes_of_text(policy->sensor),
         .version = (uint32_t)policy->version,
-        .unit = POLICY_DEVICE_EPOCH,
+        .unit = (enum policy_unit)word_of(units, WORDS_OF(units), policy->unit),
         .epoch_s = (uint32_t)(policy->epoch_ms / 1000),
-        .adjacency = POLICY_ZERO_OUT,
+        .adjacency = (enum policy_adjacency)word_of(adjacencies, WORDS_OF(adjacencies), policy->adjacency),
         .lower = policy->lower,
         .upper = policy->upper,
         .scale = (uint32_t)policy->scale,
         .unit_text = bytes_of_text(policy->unit_text),
-        .mechanism = POLICY_DISCRETE_LAPLACE,
-        .micro_epsilon = (uint64_t)policy->reading.ueps,
-        .parameter_num = (uint32_t)scale.num,
-        .parameter_den = (uint32_t)scale.den,
         .contributions = (uint32_t)policy->contributions,
         .interval_s = (uint32_t)(policy->interval_ms / 1000),
-        .output_bound = (int64_t)output_bound,
     };
+
+    int r = policy_mechanism_read(order, &document, policy, why);
+    if (r == 0)
+        r = sums_fit(core, policy, document.output_bound, why);
+    if (r == 0)
+        r = delta_fits(core, policy, why);
+    if (r != 0)
+        return r;
     r = policy_doc_write(&document, (struct bytes){ 0 }, core->maintainer, policy->document, sizeof(policy->document),
                          &policy->document_size);
     if (r > 0)
@@ -221,6 +257,9 @@ static int policy_audit(struct core *core, const struct caller *caller, const st
     detail_text(&detail, "upper", text);
     fixed_format(policy->reading.ueps, 6, text);
     detail_text(&detail, "epsilon_per_reading", text);
+    detail_text(&detail, "mechanism", policy->mechanism);
+    detail_text(&detail, "unit", policy->unit);
+    detail_text(&detail, "adjacency", policy->adjacency);
     detail_number(&detail, "contributions", policy->contributions);
     detail_number(&detail, "retention_ms", policy->retention_ms);
     return audit_append(core, caller, "policy.set", subject, 0, detail_end(&detail));
@@ -241,7 +280,7 @@ static int policy_make(struct core *core, const struct caller *caller, const str
     out->version = is_first ? 1 : previous.version + 1;
     r = policy_read(core, order, is_first ? NULL : &previous, out, why);
     if (r == 0)
-        r = document_make(core, out, why);
+        r = document_make(core, order, out, why);
     if (r == 0)
         r = ledger_now_ms(core, &out->created_ms);
     if (r == 0)

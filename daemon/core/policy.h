@@ -13,15 +13,16 @@ struct policy {
     int64_t id;
     char sensor[NAME_SIZE];
     int64_t version;    /* 1, 2, 3, ... per sensor */
-    char unit[16];      /* of privacy: "device-epoch" */
-    char adjacency[16]; /* "zero-out" */
+    char unit[16];      /* of privacy: "device", "device-epoch", "event" */
+    char adjacency[16]; /* "zero-out", "replace" */
     int64_t epoch_ms;
-    int64_t scale;         /* fixed point: value * scale is the integer kept; a power of ten, 1 .. 1000000 */
-    int64_t lower;         /* scaled */
-    int64_t upper;         /* scaled */
-    char unit_text[16];    /* "Cel", SenML's names */
-    char mechanism[16];    /* "laplace" */
-    int64_t parameter_num; /* of the mechanism, where bounds and epsilon do not say it already; else 0 */
+    int64_t scale;      /* fixed point: value * scale is the integer kept; a power of ten, 1 .. 1000000 */
+    int64_t lower;      /* scaled */
+    int64_t upper;      /* scaled */
+    char unit_text[16]; /* "Cel", SenML's names */
+    char mechanism[16]; /* "none", "laplace", "geometric", "krr", "oue", "onebit": what devices that noise on board do;
+                           readings of all others come raw and are noised with the answer */
+    int64_t parameter_num; /* of the mechanism: scale in steps, or the weights truth and lie; 0 of old */
     int64_t parameter_den;
     int64_t memo_step;     /* steps that share one answer for ever; 0: each reading gets fresh noise */
     struct loss reading;   /* what one reading noised on board costs */
@@ -38,7 +39,13 @@ struct policy_order {
     const char *lower, *upper;       /* decimals: "-20", "60.5" */
     int64_t scale;                   /* 0: 100 */
     const char *unit_text;           /* NULL: "" */
-    const char *epsilon_per_reading; /* decimal; NULL: "0.1" */
+    const char *epsilon_per_reading; /* decimal; NULL: "0.1"; for laplace and geometric */
+    const char *mechanism;           /* NULL: "laplace" */
+    int64_t truth, lie;              /* weights of krr, oue, onebit; their epsilon is ln(truth/lie) */
+    int64_t memo_step;               /* steps that share one answer for ever; 0: fresh noise each time */
+    const char *unit;                /* of privacy; NULL: "device-epoch" */
+    unsigned event_level;            /* 1 must be said for the unit "event": it protects one reading alone */
+    const char *adjacency;           /* NULL: "zero-out" */
     int64_t contributions;           /* 0: 24 */
     int64_t interval_ms;             /* 0: 60 s */
     int64_t retention_ms;            /* 0: 7 days */
@@ -51,7 +58,8 @@ int policy_set(struct core *core, const struct caller *caller, const struct poli
 int policy_get(struct core *core, const struct caller *caller, const char *sensor, struct policy *out, struct why *why);
 int policy_list(struct core *core, const struct caller *caller, struct page page,
                 int (*each)(void *context, const struct policy *policy), void *context, struct why *why);
-/* The most that zeroing one clamped reading can change a sum by: its largest absolute value, scaled. */
+/* The most that one clamped reading can change a sum by, scaled: its largest absolute value; with adjacency "replace"
+ * also upper - lower, whichever is more, since a device may as well give no reading at all. */
 int64_t policy_sensitivity(const struct policy *policy);
 /* For the transport: the newest signed document of a sensor. REFUSED_UNKNOWN: none. */
 int policy_document(struct core *core, const char *sensor, struct policy *out);

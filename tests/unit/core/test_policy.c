@@ -51,6 +51,165 @@ static void signs_a_document_that_devices_accept(void **state)
     assert_int_equal(document.interval_s, 60);
 }
 
+static struct noise_policy document_of(const struct policy *policy)
+{
+    struct noise_policy document = { 0 };
+
+    assert_int_equal(policy_doc_parse(bytes_view(policy->document, policy->document_size), &document), 0);
+    return document;
+}
+
+static void makes_policies_of_every_mechanism_and_says_what_a_reading_costs(void **state)
+{
+    static const struct {
+        struct policy_order order;
+        enum policy_mechanism mechanism;
+        uint32_t num, den;
+        int64_t ueps, nrho;
+    } cases[] = {
+        { { .sensor = "a", .lower = "0", .upper = "1", .scale = 1, .mechanism = "none" }, POLICY_NONE, 0, 1, 0, 0 },
+        { { .sensor = "b", .lower = "-5", .upper = "10", .scale = 1, .epsilon_per_reading = "1" },
+          POLICY_DISCRETE_LAPLACE,
+          10,
+          1,
+          1000000,
+          368931748 },
+        { { .sensor = "c",
+            .lower = "-5",
+            .upper = "10",
+            .scale = 1,
+            .epsilon_per_reading = "1",
+            .adjacency = "replace" },
+          POLICY_DISCRETE_LAPLACE,
+          15,
+          1,
+          1000000,
+          368347436 },
+        { { .sensor = "d", .lower = "0", .upper = "1", .scale = 1, .mechanism = "krr", .truth = 3, .lie = 1 },
+          POLICY_RANDOMIZED_RESPONSE,
+          3,
+          1,
+          1098613,
+          549306145 }, /* ln 3 x tanh(ln 3 / 2) = ln 3 / 2 */
+        { { .sensor = "e",
+            .lower = "-3",
+            .upper = "20",
+            .scale = 1,
+            .mechanism = "oue",
+            .truth = 3,
+            .lie = 1,
+            .memo_step = 1 },
+          POLICY_UNARY,
+          3,
+          1,
+          1098613,
+          603475262 }, /* epsilon^2 / 2 */
+        { { .sensor = "f", .lower = "0", .upper = "10", .mechanism = "onebit", .truth = 3, .lie = 1 },
+          POLICY_ONE_BIT,
+          3,
+          1,
+          1098613,
+          549306145 },
+    };
+    struct lab *lab = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct policy policy;
+        if (policy_set(lab->core, &lab->world->owner, &cases[i].order, &policy, &lab->why) != 0)
+            fail_msg("case %zu: %s", i, lab->why.what);
+        struct noise_policy document = document_of(&policy);
+        assert_int_equal(document.mechanism, cases[i].mechanism);
+        assert_int_equal(document.parameter_num, cases[i].num);
+        assert_int_equal(document.parameter_den, cases[i].den);
+        assert_int_equal(document.memo_step, cases[i].order.memo_step);
+        assert_int_equal(document.micro_epsilon, cases[i].ueps);
+        assert_int_equal(policy.reading.ueps, cases[i].ueps);
+        assert_in_range(policy.reading.nrho, cases[i].nrho, cases[i].nrho + cases[i].nrho / 500);
+        assert_int_equal(policy.reading.delta, 0);
+    }
+}
+
+static void the_geometric_costs_a_delta_that_the_filters_must_allow(void **state)
+{
+    const struct policy_order order = {
+        .sensor = "g", .lower = "0", .upper = "10", .scale = 1, .mechanism = "geometric"
+    };
+    struct lab *lab = *state;
+    struct policy policy;
+
+    assert_int_equal(set(lab, &order), REFUSED_CONFLICT);
+    assert_non_null(strstr(lab->why.what, "delta"));
+    lab->core->settings.filter_cap.delta = 100000;
+    assert_int_equal(policy_set(lab->core, &lab->world->owner, &order, &policy, &lab->why), 0);
+    assert_in_range(policy.reading.delta, 1, 4000);
+    assert_int_equal(document_of(&policy).delta, policy.reading.delta);
+    assert_int_equal(document_of(&policy).mechanism, POLICY_GEOMETRIC);
+}
+
+static void what_a_policy_promises_must_be_said_expressly(void **state)
+{
+    struct lab *lab = *state;
+    struct policy_order order = { .sensor = "h", .lower = "0", .upper = "10" };
+
+    order.unit = "event";
+    assert_int_equal(set(lab, &order), REFUSED_INVALID);
+    order.event_level = 1;
+    assert_int_equal(set(lab, &order), 0);
+    order.unit = NULL;
+    assert_int_equal(set(lab, &order), REFUSED_INVALID);
+    order.event_level = 0;
+    order.unit = "device"; /* without a lifetime cap */
+    assert_int_equal(set(lab, &order), REFUSED_CONFLICT);
+    lab->core->settings.life_cap = loss_caps_pure(5 * EPSILON);
+    assert_int_equal(set(lab, &order), 0);
+    order.unit = "family";
+    assert_int_equal(set(lab, &order), REFUSED_INVALID);
+    order.unit = NULL;
+    order.adjacency = "swap";
+    assert_int_equal(set(lab, &order), REFUSED_INVALID);
+}
+
+static void what_a_mechanism_cannot_do_is_refused_with_what_to_change(void **state)
+{
+    static const struct policy_order orders[] = {
+        { .sensor = "i", .lower = "0", .upper = "1", .mechanism = "gaussian" },
+        { .sensor = "i", .lower = "0", .upper = "1", .mechanism = "krr" },
+        { .sensor = "i", .lower = "0", .upper = "1", .mechanism = "krr", .truth = 1, .lie = 1 },
+        { .sensor = "i", .lower = "0", .upper = "1", .mechanism = "krr", .truth = 1 << 25, .lie = 1 },
+        { .sensor = "i",
+          .lower = "0",
+          .upper = "1",
+          .mechanism = "krr",
+          .truth = 3,
+          .lie = 1,
+          .epsilon_per_reading = "1" },
+        { .sensor = "i", .lower = "0", .upper = "700", .mechanism = "krr", .truth = 3, .lie = 1 },
+        { .sensor = "i", .lower = "0", .upper = "48", .scale = 1, .mechanism = "oue", .truth = 3, .lie = 1 },
+        { .sensor = "i", .lower = "-20000000", .upper = "20000000", .mechanism = "onebit", .truth = 3, .lie = 1 },
+        { .sensor = "i", .lower = "0", .upper = "1", .mechanism = "none", .epsilon_per_reading = "1" },
+        { .sensor = "i", .lower = "0", .upper = "1", .mechanism = "none", .memo_step = 1 },
+        { .sensor = "i", .lower = "0", .upper = "1", .truth = 3, .lie = 1 },
+    };
+    struct lab *lab = *state;
+
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+        if (set(lab, &orders[i]) != REFUSED_INVALID)
+            fail_msg("case %zu: %s", i, lab->why.what);
+}
+
+static void a_reading_that_may_be_replaced_moves_a_sum_by_no_less(void **state)
+{
+    const struct policy_order order = { .sensor = "j", .lower = "-20", .upper = "60", .adjacency = "replace" };
+    struct lab *lab = *state;
+    struct policy policy;
+
+    assert_int_equal(policy_sensitivity(&lab->policy), 6050);
+    assert_int_equal(policy_set(lab->core, &lab->world->owner, &order, &policy, &lab->why), 0);
+    assert_int_equal(policy_sensitivity(&policy), 8000);
+    policy.lower = 1000; /* one reading less moves it by upper */
+    assert_int_equal(policy_sensitivity(&policy), 6000);
+}
+
 static void never_makes_noise_weaker_than_its_epsilon(void **state)
 {
     static const struct policy_order orders[] = {
@@ -202,6 +361,11 @@ int main(void)
         LAB_TEST(makes_versions_that_only_rise),
         LAB_TEST(signs_a_document_that_devices_accept),
         LAB_TEST(never_makes_noise_weaker_than_its_epsilon),
+        LAB_TEST(makes_policies_of_every_mechanism_and_says_what_a_reading_costs),
+        LAB_TEST(the_geometric_costs_a_delta_that_the_filters_must_allow),
+        LAB_TEST(what_a_policy_promises_must_be_said_expressly),
+        LAB_TEST(what_a_mechanism_cannot_do_is_refused_with_what_to_change),
+        LAB_TEST(a_reading_that_may_be_replaced_moves_a_sum_by_no_less),
         LAB_TEST(refuses_what_makes_no_policy_and_keeps_nothing_of_it),
         LAB_TEST(refuses_sums_that_could_overflow_over_the_largest_cohort),
         LAB_TEST(keeps_unit_and_scale_for_a_sensors_life),
