@@ -245,10 +245,19 @@ static json_t *manifest_json(const struct suit_manifest *manifest)
     return shown;
 }
 
-/* Both dialects are told apart by the file itself: only draft-37 envelopes carry their tag. */
+/* Both dialects are told apart by the file itself: in the authentication list of draft-37 the digest stands first,
+ * which deployed RIOT devices do not have. */
 static enum suit_dialect dialect_in(struct bytes envelope)
 {
-    return envelope.size > 0 && envelope.data[0] == 0xd8 ? SUIT_37 : SUIT_RIOT;
+    struct suit_envelope parts;
+    struct cbor_reader digest;
+
+    if (envelope.size > 0 && envelope.data[0] == 0xd8)
+        return SUIT_37;
+    if (suit_envelope_read(envelope, &parts) != 0)
+        return SUIT_RIOT;
+    digest = cbor_reader_on(parts.digest, CBOR_LENIENT);
+    return cbor_peek_is(&digest, CBOR_ARRAY) ? SUIT_37 : SUIT_RIOT;
 }
 
 static int verify(struct call *call)

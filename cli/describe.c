@@ -270,6 +270,24 @@ static int member_sequence(struct describer *describer, const json_t *json, cons
     return r;
 }
 
+/* A severed member of which only the digest is left. */
+static int member_digest(struct describer *describer, const json_t *json, enum suit_part part)
+{
+    struct suit_member *member = &describer->draft.members[part];
+    struct suit_value value;
+
+    size_t mark = describer_down(describer, suit_part_name(part), 0);
+    int r = describe_value(describer, SUIT_PARAMETER_DIGEST, json, &value);
+    if (r != 0)
+        return r;
+    if (!suit_part_is_severable(part) || value.bytes.size != DIGEST_SIZE)
+        return describer_refuse(describer, NULL, "this member cannot be severed, or its digest is not sha256");
+    member->digest = value.bytes;
+    member->keep = SUIT_SEVERED;
+    describer_up(describer, mark);
+    return 0;
+}
+
 static int written_out(struct describer *describer, json_t *json)
 {
     struct suit_draft *draft = &describer->draft;
@@ -277,10 +295,13 @@ static int written_out(struct describer *describer, json_t *json)
 
     int r = member_sequence(describer, json, "shared-sequence", &draft->shared);
     for (enum suit_part part = 0; r == 0 && part < SUIT_PARTS; part++) {
-        if (suit_part_is_sequence(part))
+        const json_t *digest = json_object_get(json, suit_part_name(part));
+        if (json_object_get(digest, "digest-bytes") != NULL)
+            r = member_digest(describer, digest, part);
+        else if (suit_part_is_sequence(part))
             r = member_sequence(describer, json, suit_part_name(part), &draft->members[part].content);
     }
-    if (r == 0 && coswid != NULL) {
+    if (r == 0 && coswid != NULL && json_object_get(coswid, "digest-bytes") == NULL) {
         size_t mark = describer_down(describer, "coswid", 0);
         r = describe_bytes(describer, coswid, &draft->members[SUIT_PART_COSWID].content);
         if (r == 0)
@@ -419,7 +440,7 @@ static int known_members(struct describer *describer, json_t *json)
         for (size_t i = 0; !found && i < sizeof(known) / sizeof(known[0]); i++)
             found = strcmp(name, known[i]) == 0;
         for (enum suit_part part = 0; !found && part < SUIT_PARTS; part++)
-            found = part != SUIT_PART_TEXT && strcmp(name, suit_part_name(part)) == 0;
+            found = strcmp(name, suit_part_name(part)) == 0;
         if (!found)
             return describer_refuse(describer, "the README of the command line lists the members",
                                     "%s is no member of a manifest's description", name);

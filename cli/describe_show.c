@@ -414,6 +414,9 @@ static void add_members(json_t *out, const struct suit_draft *draft)
             add_texts(out, member->content);
         else if (member->content.size > 0)
             json_object_set_new(out, name, json_pack("{s:o}", "hex", hex_json(member->content)));
+        else if (member->digest.size > 0)
+            json_object_set_new(
+                out, name, json_pack("{s:s, s:o}", "algorithm-id", "sha256", "digest-bytes", hex_json(member->digest)));
         if (member->keep != SUIT_KEEP)
             json_array_append_new(member->keep == SUIT_SEVERED ? severed : severable, json_string(name));
     }

@@ -191,6 +191,7 @@ int suit_draft_write(const struct suit_draft *draft, struct bytes manifest, cons
 /* A SUIT_37 envelope taken apart; nothing is checked but its structure, not even a digest. Views point into it. */
 struct suit_envelope {
     struct suit_draft draft; /* points to the arrays below: do not copy */
+    bool tagged;             /* tag 107 was there; within other protocols it may be missing */
     struct suit_component components[SUIT_AUTHOR_COMPONENTS];
     struct suit_dependency dependencies[SUIT_AUTHOR_DEPENDENCIES];
     struct suit_integrated integrated[SUIT_AUTHOR_INTEGRATED];

@@ -239,25 +239,23 @@ static int read_entry(struct cbor_reader *reader, struct suit_envelope *out)
     return read_manifest(cbor_read_bytes(reader), out);
 }
 
-/* A reader behind the envelope's tag, and the map's list. */
-static struct cbor_list open_envelope(struct cbor_reader *reader)
+/* A reader behind the envelope's tag, where it has one, and the map's list. */
+static struct cbor_list open_envelope(struct cbor_reader *reader, bool *out_tagged)
 {
-    struct cbor_list nothing = { 0 };
-
-    if (!cbor_peek_is(reader, CBOR_TAG) || cbor_read_tag(reader) != TAG_ENVELOPE) {
+    *out_tagged = cbor_peek_is(reader, CBOR_TAG);
+    if (*out_tagged && cbor_read_tag(reader) != TAG_ENVELOPE)
         cbor_refuse(reader, CBOR_UNEXPECTED);
-        return nothing;
-    }
     return cbor_read_map(reader);
 }
 
 int suit_envelope_read(struct bytes encoded, struct suit_envelope *out)
 {
     struct cbor_reader reader = cbor_reader_on(encoded, SUIT_RULES);
-    struct cbor_list pairs = open_envelope(&reader);
+    struct cbor_list pairs;
     int r = 0;
 
     memset(out, 0, sizeof *out);
+    pairs = open_envelope(&reader, &out->tagged);
     out->draft.dialect = SUIT_37;
     out->draft.components = out->components;
     out->draft.dependencies = out->dependencies;
@@ -278,7 +276,8 @@ int suit_envelope_read(struct bytes encoded, struct suit_envelope *out)
 static int count_remaining(struct bytes encoded, unsigned without, uint64_t *out)
 {
     struct cbor_reader reader = cbor_reader_on(encoded, SUIT_RULES);
-    struct cbor_list pairs = open_envelope(&reader);
+    bool tagged;
+    struct cbor_list pairs = open_envelope(&reader, &tagged);
 
     for (*out = 0; cbor_more(&reader, &pairs); (*out)++) {
         if (cbor_peek_is(&reader, CBOR_UINT)) {
@@ -314,8 +313,9 @@ static int rewrite(struct bytes encoded, struct bytes block, unsigned without, u
         return SUIT_REFUSED_ROOM;
     if (block.size > 0)
         envelope.blocks[envelope.block_count++] = block;
-    pairs = open_envelope(&reader);
-    cbor_write_tag(&writer, TAG_ENVELOPE);
+    pairs = open_envelope(&reader, &envelope.tagged);
+    if (envelope.tagged)
+        cbor_write_tag(&writer, TAG_ENVELOPE);
     cbor_write_map(&writer, remaining);
     while (cbor_more(&reader, &pairs)) {
         struct bytes key = cbor_read_item(&reader);

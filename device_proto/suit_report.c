@@ -135,6 +135,25 @@ int suit_report_write_signed(const struct suit_report *report, struct bytes kid,
     return r;
 }
 
+int suit_report_write_authenticated(const struct suit_report *report, struct bytes kid, struct bytes secret,
+                                    const struct proto_crypto *crypto, uint8_t *out, size_t capacity, size_t *out_size)
+{
+    struct cose_order order = { .tagged = true, .algorithm = COSE_HMAC_256, .kid = kid };
+    uint8_t payload[SUIT_REPORT_SIZE_MAX];
+    uint8_t scratch[SCRATCH_SIZE];
+    size_t size;
+    int r;
+
+    r = suit_report_write(report, payload, sizeof payload, &size);
+    if (r != 0)
+        return r;
+    order.payload = bytes_view(payload, size);
+    r = cose_mac0_write(&order, secret, crypto, scratch, sizeof scratch, out, capacity, out_size);
+    if (r > 0)
+        return r == COSE_NO_ROOM ? SUIT_REPORT_NO_ROOM : SUIT_REPORT_SIGNATURE;
+    return r;
+}
+
 /* ---- reading ---- */
 
 /* The next field of an array that must have it. */
@@ -342,13 +361,39 @@ int suit_report_read_signed(struct bytes encoded, const struct public_key *keys,
     return SUIT_REPORT_SIGNATURE;
 }
 
+int suit_report_read_authenticated(struct bytes encoded, struct bytes secret, const struct proto_crypto *crypto,
+                                   struct suit_report *out)
+{
+    uint8_t scratch[SCRATCH_SIZE];
+    struct bytes none = { NULL, 0 };
+    struct cose_mac0 message;
+    int r;
+
+    r = cose_mac0_parse(encoded, &message);
+    if (r != 0)
+        return r == COSE_UNSUPPORTED ? SUIT_REPORT_UNSUPPORTED : SUIT_REPORT_STRUCTURE;
+    if (!message.attached)
+        return SUIT_REPORT_UNSUPPORTED;
+    if (message.payload.size > SUIT_REPORT_SIZE_MAX)
+        return SUIT_REPORT_STRUCTURE;
+    r = cose_mac0_check(&message, none, none, secret, crypto, scratch, sizeof scratch);
+    if (r != 0)
+        return r < 0 ? r : SUIT_REPORT_SIGNATURE;
+    return suit_report_read(message.payload, out);
+}
+
 bool suit_report_kid(struct bytes encoded, struct bytes *out_kid)
 {
     struct cose_sign1 message;
+    struct cose_mac0 authenticated;
 
-    if (cose_sign1_parse(encoded, &message) != 0)
+    if (cose_sign1_parse(encoded, &message) == 0) {
+        *out_kid = message.kid;
+        return true;
+    }
+    if (cose_mac0_parse(encoded, &authenticated) != 0)
         return false;
-    *out_kid = message.kid;
+    *out_kid = authenticated.kid;
     return true;
 }
 

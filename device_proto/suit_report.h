@@ -1,5 +1,5 @@
 /* suit_report.h - SUIT reports (draft-ietf-suit-report-20): what a device says an update came to.
- * Plain, or as the attached payload of a COSE_Sign1. */
+ * Plain, or as the attached payload of a COSE_Sign1 or a COSE_Mac0. */
 #ifndef TINYPART_DEVICE_PROTO_SUIT_REPORT_H
 #define TINYPART_DEVICE_PROTO_SUIT_REPORT_H
 
@@ -75,6 +75,11 @@ int suit_report_write(const struct suit_report *report, uint8_t *out, size_t cap
 int suit_report_write_signed(const struct suit_report *report, struct bytes kid, const struct proto_signer *signer,
                              uint8_t *out, size_t capacity, size_t *out_size);
 
+/* The same as tagged COSE_Mac0 with HMAC-256 and a secret that device and reader share; for devices without a key of
+ * their own. SUIT_REPORT_SIGNATURE for a secret of no bytes. */
+int suit_report_write_authenticated(const struct suit_report *report, struct bytes kid, struct bytes secret,
+                                    const struct proto_crypto *crypto, uint8_t *out, size_t capacity, size_t *out_size);
+
 /* Reads a plain report; views point into encoded. 0 or a suit_report_refusal. */
 int suit_report_read(struct bytes encoded, struct suit_report *out);
 
@@ -82,8 +87,12 @@ int suit_report_read(struct bytes encoded, struct suit_report *out);
 int suit_report_read_signed(struct bytes encoded, const struct public_key *keys, size_t n_keys,
                             const struct proto_crypto *crypto, struct suit_report *out, size_t *out_signer);
 
-/* The kid of a signed report, unchecked, so that a caller finds the keys to check it with. False: not a signed report.
- */
+/* Reads a report in a COSE_Mac0; its tag must be made with secret. */
+int suit_report_read_authenticated(struct bytes encoded, struct bytes secret, const struct proto_crypto *crypto,
+                                   struct suit_report *out);
+
+/* The kid of a signed or authenticated report, unchecked, so that a caller finds the keys to check it with. False: it
+ * is neither. */
 bool suit_report_kid(struct bytes encoded, struct bytes *out_kid);
 
 /* The reason to report for one of suit_manifest_verify's or suit_manifest_run's refusals. */

@@ -310,6 +310,50 @@ static void reads_capabilities_of_others(void **state)
     assert_false(suit_capability_at(bytes_view(raw, 5), SUIT_CAPABILITY_COMMANDS, 1, &number));
 }
 
+/* A device without a key of its own, which shares a secret with whoever reads its reports. */
+static void is_authenticated_with_a_shared_secret(void **state)
+{
+    const struct test_keys *keys = test_keys();
+    const struct bytes secret = bytes_of_text("0123456789abcdef0123456789abcdef");
+    const struct bytes kid = bytes_of_text("node-7");
+    struct suit_report report = { .nonce = bytes_of_text("12345678"), .code = -4 };
+    struct suit_report read;
+    uint8_t out[512];
+    struct bytes found;
+    size_t size;
+
+    (void)state;
+    for (int reason = SUIT_REASON_OK; reason <= SUIT_REASON_INVOKE_PENDING; reason++) {
+        report.reason = (enum suit_reason)reason;
+        assert_int_equal(suit_report_write_authenticated(&report, kid, secret, &keys->crypto, out, sizeof(out), &size),
+                         0);
+        assert_int_equal(suit_report_read_authenticated(bytes_view(out, size), secret, &keys->crypto, &read), 0);
+        assert_int_equal(read.reason, reason);
+        assert_true(bytes_equal(read.nonce, report.nonce));
+    }
+    assert_true(suit_report_kid(bytes_view(out, size), &found));
+    assert_true(bytes_equal(found, kid));
+    assert_int_equal(suit_report_read_authenticated(bytes_view(out, size), kid, &keys->crypto, &read),
+                     SUIT_REPORT_SIGNATURE);
+    assert_int_equal(suit_report_read_signed(bytes_view(out, size), &keys->ed25519.key, 1, &keys->crypto, &read, NULL),
+                     SUIT_REPORT_STRUCTURE);
+    for (size_t i = 0; i < size; i++) {
+        bool in_header = out + i >= found.data - 2 && out + i < found.data + found.size; /* kid is not protected */
+
+        out[i] ^= 1;
+        if (!in_header)
+            assert_int_not_equal(suit_report_read_authenticated(bytes_view(out, size), secret, &keys->crypto, &read),
+                                 0);
+        out[i] ^= 1;
+        assert_int_not_equal(suit_report_read_authenticated(bytes_view(out, i), secret, &keys->crypto, &read), 0);
+    }
+    assert_int_equal(suit_report_write_authenticated(&report, kid, secret, &keys->crypto, out, size - 1, &size),
+                     SUIT_REPORT_NO_ROOM);
+    report.entry_count = SUIT_REPORT_ENTRIES_MAX + 1;
+    assert_int_equal(suit_report_write_authenticated(&report, kid, secret, &keys->crypto, out, sizeof(out), &size),
+                     SUIT_REPORT_STRUCTURE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +365,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_report),
         cmocka_unit_test(keeps_its_bounds),
         cmocka_unit_test(gives_a_reason_for_each_refusal),
+        cmocka_unit_test(is_authenticated_with_a_shared_secret),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
