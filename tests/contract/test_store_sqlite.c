@@ -1,4 +1,6 @@
 /* test_store_sqlite.c - the contract on SQLite, and what is SQLite's own: the file, its owner, its schema's history. */
+#include "daemon/store_sqlite/statement.h" /* before a macro of the next takes a name of its */
+
 #include "tests/contract/store_contract.h"
 
 #include <errno.h>
@@ -372,6 +374,69 @@ static void a_commit_that_cannot_be_written_leaves_nothing_and_the_next_one_work
     assert_int_equal(standing.spent.ueps, 5);
 }
 
+/* What SQLite does for a charge: statements, and steps of its virtual machine. Unlike a clock, it is the same each
+ * time.
+ */
+struct effort {
+    unsigned statements, steps;
+};
+
+static int count_effort(unsigned kind, void *context, void *stmt, void *elapsed)
+{
+    struct effort *effort = context;
+
+    (void)kind;
+    (void)elapsed;
+    effort->statements++;
+    effort->steps += (unsigned)sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
+    return 0;
+}
+
+static struct effort effort_of_refusal(struct store *store, const struct charge *charge)
+{
+    sqlite3 *db = store_sqlite_of(store)->db;
+    struct effort effort = { 0 };
+
+    ok(store->begin(store));
+    assert_int_equal(store->charge(store, charge, NULL), REFUSED_EXHAUSTED); /* statements are prepared, counts stand */
+    ok(sqlite3_trace_v2(db, SQLITE_TRACE_PROFILE, count_effort, &effort));
+    assert_int_equal(store->charge(store, charge, NULL), REFUSED_EXHAUSTED);
+    effort = (struct effort){ 0 };
+    assert_int_equal(store->charge(store, charge, NULL), REFUSED_EXHAUSTED);
+    ok(sqlite3_trace_v2(db, 0, NULL, NULL));
+    store->rollback(store);
+    return effort;
+}
+
+static void a_refusal_takes_the_same_effort_whatever_others_have_spent(void **state)
+{
+    static const struct {
+        int64_t ueps;
+        unsigned times; /* by another tenant */
+    } spendings[] = { { 10, 1 }, { 1, 10 }, { 6, 1 }, { 2, 3 }, { 9, 1 } };
+    struct store *store = *state;
+    int64_t tenant = add_tenant(store, "a"), other = add_tenant(store, "b");
+    struct effort first = { 0 };
+    char name[16];
+
+    for (size_t i = 0; i < sizeof spendings / sizeof spendings[0]; i++) {
+        snprintf(name, sizeof name, "d%zu", i);
+        struct cohort_member member;
+        struct cohort cohort = one_device(add_device(store, name, "tinypart"), &member);
+        struct charge theirs = charge_of_five(other, &cohort), ours = charge_of_five(tenant, &cohort);
+        theirs.loss.ueps = spendings[i].ueps;
+        theirs.budget_cap = pure_cap(1000);
+        for (unsigned j = 0; j < spendings[i].times; j++)
+            ok(in_transaction(store, store->charge(store, &theirs, NULL)));
+        struct effort effort = effort_of_refusal(store, &ours);
+        if (i == 0)
+            first = effort;
+        assert_true(effort.statements > 0 && effort.steps > 0);
+        assert_int_equal(effort.statements, first.statements);
+        assert_int_equal(effort.steps, first.steps);
+    }
+}
+
 static void a_charge_that_fails_in_between_cannot_be_committed(void **state)
 {
     struct store *store = *state;
@@ -453,6 +518,7 @@ static int run_file_tests(void)
         FILE_TEST(check_names_what_is_broken),
         FILE_TEST(a_commit_that_cannot_be_written_leaves_nothing_and_the_next_one_works),
         FILE_TEST(a_charge_that_fails_in_between_cannot_be_committed),
+        FILE_TEST(a_refusal_takes_the_same_effort_whatever_others_have_spent),
         FILE_TEST(a_kill_while_the_file_is_made_leaves_one_that_opens),
     };
 
