@@ -42,8 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct bytes kid;
 
         r = suit_report_read_signed(bytes_view(data, size), &key, 1, &crypto, &report, NULL);
-    if (r != 0)
-        r = suit_report_read_authenticated(bytes_view(data, size), bytes_of_text("secret"), &crypto, &report);
+        if (r != 0)
+            r = suit_report_read_authenticated(bytes_view(data, size), bytes_of_text("secret"), &crypto, &report);
         EXPECT(r != 0 || suit_report_kid(bytes_view(data, size), &kid));
     }
     if (r != 0)
