@@ -8,8 +8,8 @@
 
 #include "device_proto/fixed_point.h"
 
-#define LN_40_NUM  3688880u /* ln(40) = 3.68887945..., rounded up */
-#define LN_40_DEN  1000000u
+#define LN_40_NUM  UINT64_C(3688880) /* ln(40) = 3.68887945..., rounded up */
+#define LN_40_DEN  UINT64_C(1000000)
 #define HALVES_MAX 16u
 /* Noise is cut where the outputs end. That many scales out, noise is with less than e^-20 < 2^-28: so much of a scale
  * is the most that the cut moves one report's mean. */
@@ -125,7 +125,7 @@ static int count_error(const struct noise_policy *policy, uint64_t reports, unsi
 {
     uint64_t gap = policy->parameter_num - policy->parameter_den;
     /* In 256ths: reports are below 2^30, so this fits. */
-    uint64_t answers = root_up(reports * ((65536u * (uint64_t)LN_40_NUM + 2 * LN_40_DEN - 1) / (2 * LN_40_DEN)) + 1);
+    uint64_t answers = root_up(reports * ((65536 * LN_40_NUM + 2 * LN_40_DEN - 1) / (2 * LN_40_DEN)) + 1);
     int r = narrow_up(factor * answers, 256 * gap, &out->num);
 
     out->den = 1;

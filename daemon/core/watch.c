@@ -40,7 +40,7 @@ static uint64_t tanh_up(uint64_t num, uint64_t den)
 {
     wide x = ((wide)den * (ONE / 2) + num - 1) / num;
 
-    if (x > 4 * ONE)
+    if (x > (wide)4 * ONE)
         return ONE;
     wide square = x * x; /* in 2^-64ths, below 2^68 */
     wide above = 15 * ((wide)1 << 64) + square, below = 15 * ((wide)1 << 64) + 6 * square;

@@ -213,7 +213,7 @@ static void state_is_kept_whole_and_begins_anew_with_a_policy(void **state)
     watch_begin(&watch, 3, -2);
     watch.given = 5;
     for (int i = 0; i < 7; i++)
-        assert_int_equal(watch_look(&watch, &policy, -10 * i), WATCH_FINE);
+        assert_int_equal(watch_look(&watch, &policy, -INT64_C(10) * i), WATCH_FINE);
     watch_encode(&watch, kept);
     memset(&again, 0, sizeof(again));
     watch_decode(kept, &again);
