@@ -12,7 +12,10 @@ import importlib.util
 import io
 import json
 import pathlib
+import resource
 import sys
+
+MEMORY_MAX = 1 << 30
 
 
 def heads(message):
@@ -129,6 +132,8 @@ class Json:
 
 
 def main():
+    # Some reserve what a length of 2^32 claims: without a limit that is all the memory there is, and minutes of it.
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
     folder = pathlib.Path(sys.argv[1])
     entries = [json.loads(line) for line in (folder / 'index.jsonl').read_text().splitlines()]
     wrong = 0
