@@ -70,7 +70,7 @@ static int order_read(const struct budget_order *order, struct budget_terms *ter
     if (r == 0)
         r = delta_read(order->reserve_delta, "reserve_delta", &terms->reserve.delta, why);
     if (r == 0)
-        r = amount_read(order->unlock, "unlock", PERCENT_DIGITS, 100 * 10000, &terms->unlock_ppm, why);
+        r = amount_read(order->unlock, "unlock", PERCENT_DIGITS, INT64_C(100) * 10000, &terms->unlock_ppm, why);
     return r;
 }
 
