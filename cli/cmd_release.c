@@ -99,21 +99,11 @@ static int create(struct call *call)
     json_t *body = json_object();
     json_t *release = NULL;
 
-    common_put(call, body, "tenant", "tenant");
-    common_put(call, body, "query", "query");
-    common_put(call, body, "sensor", "sensor");
-    common_put(call, body, "selector", "selector");
-    common_put(call, body, "epsilon", "epsilon");
-    common_put(call, body, "rho", "rho");
-    common_put(call, body, "mechanism", "mechanism");
-    common_put(call, body, "edges", "edges");
-    common_put(call, body, "at", "at");
-    common_put(call, body, "categories", "categories");
     common_put(call, body, "error", "error");
     common_put(call, body, "request", "request");
-    int r = common_put_time(call, body, "from", "from");
+    int r = common_put_question(call, body);
     if (r == EXIT_DONE)
-        r = common_put_integer(call, body, "top", "top", 1, 64);
+        r = common_put_time(call, body, "from", "from");
     if (r == EXIT_DONE)
         r = common_put_time(call, body, "to", "to");
     if (r != EXIT_DONE) {

@@ -209,3 +209,13 @@ int common_outcome(int r, const struct why *why)
     fprintf(stderr, "tinypartctl: failed: %s\n", strerror(-r));
     return EXIT_FAULT;
 }
+
+int common_put_question(const struct call *call, json_t *body)
+{
+    static const char *const words[] = { "tenant", "query",     "sensor", "selector", "epsilon",
+                                         "rho",    "mechanism", "edges",  "at",       "categories" };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        common_put(call, body, words[i], words[i]);
+    return common_put_integer(call, body, "top", "top", 1, 64);
+}

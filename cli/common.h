@@ -32,6 +32,9 @@ int common_put_time(const struct call *call, json_t *body, const char *option, c
 int common_put_duration(const struct call *call, json_t *body, const char *option, const char *member);
 int common_put_integer(const struct call *call, json_t *body, const char *option, const char *member, int64_t least,
                        int64_t most);
+/* What a release and a schedule ask alike: of whom, of which sensor, in which way, at which cost. EXIT_DONE or
+ * EXIT_USAGE. */
+int common_put_question(const struct call *call, json_t *body);
 
 /* A whole file ("-": standard input) of at most most bytes; *out is the caller's to free. Exit codes, words said. */
 int common_read(const char *path, size_t most, uint8_t **out, size_t *out_size);
