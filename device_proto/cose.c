@@ -145,6 +145,25 @@ int cose_sign1_check(const struct cose_sign1 *message, struct bytes detached, st
     return r != 0 ? r : cose_verify(message->algorithm, key, crypto, bytes_view(scratch, size), message->signature);
 }
 
+int cose_sign1_check_any(const struct cose_sign1 *message, struct bytes external_aad, const struct public_key *keys,
+                         size_t key_count, const struct proto_crypto *crypto, uint8_t *scratch, size_t scratch_size,
+                         size_t *out_key)
+{
+    struct bytes none = { NULL, 0 };
+
+    for (size_t i = 0; i < key_count; i++) {
+        int r = cose_sign1_check(message, none, external_aad, &keys[i], crypto, scratch, scratch_size);
+        if (r < 0)
+            return r;
+        if (r == 0) {
+            if (out_key != NULL)
+                *out_key = i;
+            return 0;
+        }
+    }
+    return COSE_SIGNATURE;
+}
+
 int cose_sign1_verify(struct bytes encoded, struct bytes detached, struct bytes external_aad,
                       const struct public_key *key, const struct proto_crypto *crypto, uint8_t *scratch,
                       size_t scratch_size, struct cose_sign1 *out)

@@ -71,6 +71,12 @@ int cose_sign1_check(const struct cose_sign1 *message, struct bytes detached, st
                      const struct public_key *key, const struct proto_crypto *crypto, uint8_t *scratch,
                      size_t scratch_size);
 
+/* The same with the first of several keys under which it holds; the payload is attached. COSE_SIGNATURE when there is
+ * none. *out_key, which may be NULL, is its place among them. */
+int cose_sign1_check_any(const struct cose_sign1 *message, struct bytes external_aad, const struct public_key *keys,
+                         size_t key_count, const struct proto_crypto *crypto, uint8_t *scratch, size_t scratch_size,
+                         size_t *out_key);
+
 /* Parse and check in one; payload as in cose_sign1_check. */
 int cose_sign1_verify(struct bytes encoded, struct bytes detached, struct bytes external_aad,
                       const struct public_key *key, const struct proto_crypto *crypto, uint8_t *scratch,

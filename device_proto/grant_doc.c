@@ -204,7 +204,6 @@ static int split(struct bytes encoded, struct cose_sign1 *out)
 int grant_doc_verify(struct bytes encoded, const struct public_key *keys, size_t n_keys,
                      const struct proto_crypto *crypto, struct device_grant *out)
 {
-    struct bytes none = { NULL, 0 };
     uint8_t scratch[SCRATCH_SIZE];
     struct cose_sign1 message;
     int r;
@@ -212,14 +211,11 @@ int grant_doc_verify(struct bytes encoded, const struct public_key *keys, size_t
     r = split(encoded, &message);
     if (r != 0)
         return r;
-    for (size_t i = 0; i < n_keys; i++) {
-        r = cose_sign1_check(&message, none, bytes_of_text(EXTERNAL_AAD), &keys[i], crypto, scratch, sizeof scratch);
-        if (r < 0)
-            return r;
-        if (r == 0)
-            return read_grant(message.payload, out);
-    }
-    return GRANT_SIGNATURE;
+    r = cose_sign1_check_any(&message, bytes_of_text(EXTERNAL_AAD), keys, n_keys, crypto, scratch, sizeof scratch,
+                             NULL);
+    if (r != 0)
+        return r < 0 ? r : GRANT_SIGNATURE;
+    return read_grant(message.payload, out);
 }
 
 int grant_doc_parse(struct bytes encoded, struct device_grant *out)

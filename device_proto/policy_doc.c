@@ -367,7 +367,6 @@ static int split(struct bytes encoded, struct cose_sign1 *out)
 int policy_doc_verify(struct bytes encoded, const struct public_key *keys, size_t n_keys,
                       const struct proto_crypto *crypto, struct noise_policy *out)
 {
-    struct bytes none = { NULL, 0 };
     uint8_t scratch[SCRATCH_SIZE];
     struct cose_sign1 message;
     int r;
@@ -375,14 +374,11 @@ int policy_doc_verify(struct bytes encoded, const struct public_key *keys, size_
     r = split(encoded, &message);
     if (r != 0)
         return r;
-    for (size_t i = 0; i < n_keys; i++) {
-        r = cose_sign1_check(&message, none, bytes_of_text(EXTERNAL_AAD), &keys[i], crypto, scratch, sizeof scratch);
-        if (r < 0)
-            return r;
-        if (r == 0)
-            return read_policy(message.payload, out);
-    }
-    return POLICY_SIGNATURE;
+    r = cose_sign1_check_any(&message, bytes_of_text(EXTERNAL_AAD), keys, n_keys, crypto, scratch, sizeof scratch,
+                             NULL);
+    if (r != 0)
+        return r < 0 ? r : POLICY_SIGNATURE;
+    return read_policy(message.payload, out);
 }
 
 int policy_doc_parse(struct bytes encoded, struct noise_policy *out)

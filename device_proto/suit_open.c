@@ -219,17 +219,12 @@ static int check_riot_block(struct suit_reading *reading, struct bytes block, co
                                    "not a COSE_Sign1");
     if (r != 0 || !message.attached)
         return SUIT_REFUSED_SIGNATURE;
-    for (size_t i = 0; i < trust->key_count; i++) {
-        r = cose_sign1_check(&message, none, none, &trust->keys[i], reading->crypto, scratch, sizeof scratch);
-        if (r < 0)
-            return r;
-        if (r == 0) {
-            reading->out->signer = i;
-            *out_payload = message.payload;
-            return 0;
-        }
-    }
-    return SUIT_REFUSED_SIGNATURE;
+    r = cose_sign1_check_any(&message, none, trust->keys, trust->key_count, reading->crypto, scratch, sizeof scratch,
+                             &reading->out->signer);
+    if (r != 0)
+        return r < 0 ? r : SUIT_REFUSED_SIGNATURE;
+    *out_payload = message.payload;
+    return 0;
 }
 
 /* The payload of the first block in SUIT_RIOT, taken on trust: for showing a file without a key. */

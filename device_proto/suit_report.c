@@ -348,17 +348,10 @@ int suit_report_read_signed(struct bytes encoded, const struct public_key *keys,
         return SUIT_REPORT_UNSUPPORTED;
     if (message.payload.size > SUIT_REPORT_SIZE_MAX)
         return SUIT_REPORT_STRUCTURE;
-    for (size_t i = 0; i < n_keys; i++) {
-        r = cose_sign1_check(&message, none, none, &keys[i], crypto, scratch, sizeof scratch);
-        if (r < 0)
-            return r;
-        if (r == 0) {
-            if (out_signer != NULL)
-                *out_signer = i;
-            return suit_report_read(message.payload, out);
-        }
-    }
-    return SUIT_REPORT_SIGNATURE;
+    r = cose_sign1_check_any(&message, none, keys, n_keys, crypto, scratch, sizeof scratch, out_signer);
+    if (r != 0)
+        return r < 0 ? r : SUIT_REPORT_SIGNATURE;
+    return suit_report_read(message.payload, out);
 }
 
 int suit_report_read_authenticated(struct bytes encoded, struct bytes secret, const struct proto_crypto *crypto,
