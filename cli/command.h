@@ -12,7 +12,7 @@ struct client;
 struct output;
 struct call;
 
-#define OPTIONS_MAX       16
+#define OPTIONS_MAX       24
 #define ARGUMENTS_MAX     3
 #define COMMAND_WORDS_MAX 3
 

@@ -212,8 +212,8 @@ int common_outcome(int r, const struct why *why)
 
 int common_put_question(const struct call *call, json_t *body)
 {
-    static const char *const words[] = { "tenant", "query",     "sensor", "selector", "epsilon",
-                                         "rho",    "mechanism", "edges",  "at",       "categories" };
+    static const char *const words[] = { "tenant",    "query", "sensor", "selector",   "epsilon", "rho",
+                                         "mechanism", "edges", "at",     "categories", "by" };
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         common_put(call, body, words[i], words[i]);

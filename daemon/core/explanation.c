@@ -21,7 +21,7 @@
 #include "device_proto/privacy_loss.h"
 
 #define DELTA_MILLIONTH UINT64_C(18446744073709) /* 1e-6 in 2^-64ths, rounded down */
-#define MEMBER_SIZE     48
+#define MEMBER_SIZE     NAME_SIZE
 
 struct explained {
     struct release release;
@@ -61,6 +61,18 @@ static void say_what(struct buffer *out, const struct explained *it)
                   (long long)release->cohort, release->cohort == 1 ? "" : "s");
     buffer_text(out, release->selector[0] != '\0' ? release->selector : "all that its grants cover");
     buffer_text(out, "). ");
+}
+
+static void say_label(struct buffer *out, const struct explained *it)
+{
+    char label[NAME_SIZE];
+
+    if (member(it->release.parameters, "by", label) == NULL)
+        return;
+    buffer_format(out,
+                  "Readings were counted by the value that label %s of their device had as the answer was made: which "
+                  "device has which label is known to this host and not hidden. ",
+                  label);
 }
 
 static void say_unit(struct buffer *out, const struct explained *it)
@@ -256,6 +268,7 @@ int release_explain(struct core *core, const struct caller *caller, int64_t id, 
     int r = explained_read(core, caller, id, it, why);
     if (r == 0) {
         say_what(&text, it);
+        say_label(&text, it);
         say_unit(&text, it);
         r = say_loss(&text, it);
         say_noise(&text, it);

@@ -42,7 +42,9 @@ struct release_order {
     const char *rho;        /* the same in decimals, up to 9 digits; NULL: as in loss */
     const char *edges;      /* histogram: decimals, rising, by commas; each bin from one up to but without the next */
     const char *at;         /* quantiles: numbers between 0 and 1, by commas */
-    const char *categories; /* top: decimals, by commas: the only ones that an answer names */
+    const char *categories; /* top: decimals (or with by: values of a label), by commas: the only ones that an answer
+                               names */
+    const char *by;         /* top: of this label, not of readings; NULL: readings */
     int64_t top;            /* top: how many of them; 0: 10, or all where there are fewer */
     const char *error;      /* preview: half width of the 95 % interval that is wanted; NULL: as it comes */
     int64_t from_ms, to_ms; /* 0: start of the present epoch; now */

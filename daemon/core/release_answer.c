@@ -194,7 +194,7 @@ static int put_histogram(struct buffer *out, const struct asked *asked, struct i
 static int put_top(struct buffer *out, const struct asked *asked, struct interval_words *words)
 {
     bool taken[CATEGORIES_MAX] = { false };
-    char category[32];
+    char category[NAME_SIZE];
 
     buffer_text(out, "\"top\":[");
     for (size_t place = 0; place < asked->parameters.top; place++) {
@@ -205,7 +205,10 @@ static int put_top(struct buffer *out, const struct asked *asked, struct interva
         if (best == CATEGORIES_MAX)
             return -EINVAL; /* more places than categories: parameters_read() lets none through */
         taken[best] = true;
-        fixed_format(asked->parameters.values[best], digits_of_scale(asked->policy.scale), category);
+        if (asked_by_label(asked))
+            text_copy(category, sizeof(category), asked->parameters.label_values[best]);
+        else
+            fixed_format(asked->parameters.values[best], digits_of_scale(asked->policy.scale), category);
         buffer_format(out, "%s{\"category\":\"%s\",\"count\":\"%lld\"}", place > 0 ? "," : "", category,
                       (long long)asked->cells[best]);
     }

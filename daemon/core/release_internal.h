@@ -26,6 +26,8 @@ enum mechanism { MECHANISM_LAPLACE = 1, MECHANISM_GAUSS };
 #define TREE_LEVELS    8 /* of the tree over a sensor's range that quantiles are read off: 256 leaves */
 #define CELLS_MAX      ((2 << TREE_LEVELS) - 2)
 #define PARTS_MAX      3
+#define LIST_TEXT_MAX  640
+#define TOP_DEFAULT    10
 #define SHARED_MAX     64 /* devices of an answer of shared values */
 
 /* What a kind of query has of its own, in the readings' steps; quantiles in millionths. */
@@ -33,6 +35,8 @@ struct parameters {
     int64_t values[EDGES_MAX]; /* edges, quantiles or categories */
     size_t count;
     size_t top;
+    char label[NAME_SIZE]; /* whose values are the categories; "": readings are */
+    char label_values[CATEGORIES_MAX][NAME_SIZE];
 };
 
 /* One noised number of an answer, or the like of each of its cells. */
@@ -102,6 +106,13 @@ int asked_check(struct core *core, struct asked *asked, struct why *why);
  * meaning under the policy. */
 int parameters_form(const struct release_order *order, struct asked *out, struct why *why);
 int parameters_read(const struct release_order *order, struct asked *asked, struct why *why);
+
+/* release_label.c: top by the value of a device's label. Form, meaning, truth and words, in place of those of readings.
+ */
+bool asked_by_label(const struct asked *asked);
+int label_form(const struct release_order *order, struct asked *out, struct why *why);
+int label_add(struct core *core, struct asked *asked, const struct aggregate_query *query);
+void label_words(const struct asked *asked, char *out, size_t size);
 
 /* release_cohort.c: the devices asked, by selector and grants alone: no reading has a say in it. */
 int asked_cohort(struct core *core, struct asked *asked, struct why *why);

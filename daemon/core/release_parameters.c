@@ -5,9 +5,6 @@
 #include "daemon/base/text.h"
 #include "daemon/core/release_internal.h"
 
-#define LIST_TEXT_MAX 640
-#define TOP_DEFAULT   10
-
 /* Which list a query needs: exactly that one may be given. */
 static const char *list_name(enum query query)
 {
@@ -44,6 +41,8 @@ int parameters_form(const struct release_order *order, struct asked *out, struct
 {
     const char *wanted = list_name(out->query);
 
+    if (order->by != NULL)
+        return label_form(order, out, why);
     int r = list_check("edges", order->edges, wanted, why);
     if (r == 0)
         r = list_check("at", order->at, wanted, why);
@@ -144,7 +143,7 @@ int parameters_read(const struct release_order *order, struct asked *asked, stru
         return edges_read(order->edges, digits, &asked->parameters, why);
     if (asked->query == QUERY_QUANTILES)
         return quantiles_read(order->at, &asked->parameters, why);
-    if (asked->query == QUERY_TOP)
+    if (asked->query == QUERY_TOP && !asked_by_label(asked)) /* else label_form() has read them */
         return categories_read(order, digits, &asked->parameters, why);
     return 0;
 }

@@ -96,6 +96,8 @@ static int add_device_epoch(struct core *core, struct asked *asked, const struct
     case QUERY_QUANTILES:
         return core->store->reading_values(core->store, query, add_to_tree, asked);
     case QUERY_TOP:
+        if (asked_by_label(asked))
+            return label_add(core, asked, query);
         return core->store->reading_values(core->store, query, add_to_category, asked);
     case QUERY_DEVICE_COUNT:
     case QUERY_DEVICE_SUM:

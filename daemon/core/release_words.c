@@ -16,11 +16,15 @@ static void accuracy_words(const struct asked *asked, const char *interval, char
                          : query_is_shared(asked->query)                              ? "values of the devices are"
                                                                                       : NULL;
 
+    char label[320] = "";
+
+    if (asked_by_label(asked))
+        label_words(asked, label, sizeof(label));
     if (interval == NULL)
         snprintf(out, size, "How far noise has moved the %s cannot be bounded with 95 %% certainty.",
                  query_name(asked->query));
     else if (plural != NULL)
-        snprintf(out, size, "With 95 %% certainty the true %s %s.", plural, interval);
+        snprintf(out, size, "With 95 %% certainty the true %s %s.%s", plural, interval, label);
     else
         snprintf(out, size,
                  "With 95 %% certainty the true %s of the readings that count, those noised on board as they came in, "
@@ -55,7 +59,7 @@ static void privacy_words(const struct asked *asked, char *out, size_t size)
 
 void put_statement(struct buffer *out, const struct asked *asked, const char *interval)
 {
-    char accuracy[256], privacy[320], epoch[DURATION_SIZE], epsilon[32], rho[32], text[1024];
+    char accuracy[512], privacy[320], epoch[DURATION_SIZE], epsilon[32], rho[32], text[1536];
 
     accuracy_words(asked, interval, accuracy, sizeof(accuracy));
     privacy_words(asked, privacy, sizeof(privacy));

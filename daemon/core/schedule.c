@@ -49,6 +49,8 @@ static void parameters_fill(char *text, struct release_order *order)
             order->at = value;
         else if (strcmp(text, "categories") == 0)
             order->categories = value;
+        else if (strcmp(text, "by") == 0)
+            order->by = value;
         else if (strcmp(text, "top") == 0)
             integer_parse(value, 0, INT64_MAX, &order->top);
         text = end + 1;
@@ -80,7 +82,8 @@ void schedule_run_fill(const struct schedule *schedule, int64_t due_ms, struct s
 
 static int texts_read(const struct release_order *order, struct schedule *out, struct why *why)
 {
-    const char *const texts[] = { "edges", order->edges, "at", order->at, "categories", order->categories };
+    const char *const texts[] = { "edges",      order->edges,      "at", order->at,
+                                  "categories", order->categories, "by", order->by };
     int size = 0;
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i += 2)

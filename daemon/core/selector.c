@@ -38,13 +38,19 @@ static bool in_word(char c)
     return isalnum((unsigned char)c) || (c != '\0' && strchr(".-_/", c) != NULL);
 }
 
-static int word(struct scanner *scanner, const char *what, char out[NAME_SIZE])
+size_t selector_word(const char *text)
 {
     size_t size = 0;
 
-    skip_blanks(scanner);
-    while (in_word(scanner->at[size]))
+    while (size < NAME_SIZE && in_word(text[size]))
         size++;
+    return size;
+}
+
+static int word(struct scanner *scanner, const char *what, char out[NAME_SIZE])
+{
+    skip_blanks(scanner);
+    size_t size = selector_word(scanner->at);
     if (size == 0)
         return expected(scanner, what);
     if (size >= NAME_SIZE)

@@ -38,6 +38,8 @@ struct selector {
 /* 0 or REFUSED_INVALID, saying at which character and what was expected. */
 int selector_parse(const char *text, struct selector *out, struct why *why);
 bool selector_matches(const struct selector *selector, const struct label *labels, size_t count);
+/* How many characters of a key or value the text begins with: 0 .. NAME_SIZE. */
+size_t selector_word(const char *text);
 /* "a=b,c=d" for setting labels; "key-" removes one (value ""). Keys and values as above. */
 int labels_parse(const char *text, struct label *out, size_t capacity, size_t *out_count, struct why *why);
 

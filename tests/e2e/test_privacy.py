@@ -73,6 +73,25 @@ class TestCollection(WorldCase):
         for word in ("epoch", "adjacency"):
             self.assertIn(word, json.dumps(answer))
 
+    def test_5_readings_are_counted_by_a_label_of_their_devices(self):
+        w = self.world
+        ask = ["release", "create", "--tenant", "acme", "--query", "top", "--by", "site", "--categories", "lyon,lille", "--sensor",
+               "temperature", "--selector", "site", "--epsilon", "2"]
+        plan = w.json(*ask, "--dry-run")
+        self.assertTrue(plan["would_pass"], plan)
+        self.assertEqual(plan["cohort"], 4)
+        first = w.json(*ask, "--request", "sites")
+        self.assertEqual({row["category"] for row in first["answer"]["top"]}, {"lyon", "lille"})
+        self.assertIn("label site", first["answer"]["statement"])
+        self.assertIn("label site", w.ctl("privacy", "explain", str(first["id"])))
+        w.ctl("device", "label", self.nodes[0], "site=lille")
+        again = w.json(*ask, "--request", "sites")
+        self.assertTrue(again["replayed"])
+        self.assertEqual(again["answer"], first["answer"])
+        with self.assertRaises(Refused) as caught:
+            w.json(*[word if word != "site" or i != 7 else "floor" for i, word in enumerate(ask)], "--request", "sites")
+        self.assertIn("used for a different request", caught.exception.err)
+
 
 class TestReleases(WorldCase):
     """The ledger: what is charged, replayed, refused."""

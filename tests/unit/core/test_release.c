@@ -652,10 +652,17 @@ static void fill(char *text, size_t size, char c)
 }
 
 /* A document that fits or not by the digits of what was drawn would do the same. A selector's tabs take six bytes. */
+static void make_label(struct asked *asked)
+{
+    fill(asked->parameters.label, NAME_SIZE, 'l');
+    for (size_t i = 0; i < CATEGORIES_MAX; i++)
+        fill(asked->parameters.label_values[i], LIST_TEXT_MAX / CATEGORIES_MAX, 'v');
+}
+
 static void the_longest_answer_fits(void **state)
 {
-    static const enum query queries[] = { QUERY_MEAN,      QUERY_MEAN, QUERY_VARIANCE,  QUERY_HISTOGRAM,
-                                          QUERY_QUANTILES, QUERY_TOP,  QUERY_DEVICE_SUM };
+    static const enum query queries[] = { QUERY_MEAN,      QUERY_MEAN, QUERY_VARIANCE,   QUERY_HISTOGRAM,
+                                          QUERY_QUANTILES, QUERY_TOP,  QUERY_DEVICE_SUM, QUERY_TOP };
     const struct noised longest = { .quantity = "squares",
                                     .digits = 12,
                                     .loss = { .ueps = 19999999, .nrho = LOSS_MAX },
@@ -695,6 +702,8 @@ static void the_longest_answer_fits(void **state)
             asked.parts[i == 1 ? 1 : 2].value = INT64_C(1) << 40;
             asked.parts[i == 1 ? 1 : 2].half_width = 0;
         }
+        if (i == sizeof(queries) / sizeof(queries[0]) - 1) /* by a label; more than the longest list has */
+            make_label(&asked);
         assert_int_equal(
             release_answer_write(&asked, INT64_MAX, release.answer, sizeof(release.answer) - 512, &release.answer_size),
             0);
