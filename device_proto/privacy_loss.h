@@ -20,11 +20,12 @@ int privacy_response_epsilon(struct noise_weights weights, uint64_t *out_micro);
 
 /* D^2 den / (2 num), sigma^2 = num/den. */
 int privacy_gauss_rho(uint64_t sensitivity, uint64_t num, uint64_t den, uint64_t *out_nano);
-/* (1/t) (D - 2q (1 - q^D) / (1 - q^2)) with q = e^(-1/t): tight for Laplace noise and whole D. */
+/* (1/t) (D - 2q (1 - q^D) / (1 - q^2)) with q = e^(-1/t): tight for Laplace noise and whole D. Of several numbers with
+ * such noise each, D is what all of them change by together (L1). */
 int privacy_laplace_rho(uint64_t sensitivity, uint64_t num, uint64_t den, uint64_t *out_nano);
 /* epsilon x tanh(epsilon/2), epsilon = ln(truth/lie): randomised response between any two of its inputs. */
 int privacy_response_rho(struct noise_weights weights, uint64_t *out_nano);
-/* epsilon^2 / 2: whatever is epsilon-differentially private (Bun, Steinke, proposition 1.4). */
+/* epsilon x tanh(epsilon/2), below both epsilon^2 / 2 and epsilon: whatever is epsilon-differentially private. */
 int privacy_pure_rho(uint64_t micro_epsilon, uint64_t *out_nano);
 
 /* The smallest epsilon that rho-zCDP is known to give at delta (Canonne, Kamath, Steinke, corollary 13), rounded up;

@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/base/text.h"
-
-#define PURE_SQUARE_UEPS 2000000 /* from here on epsilon is less than epsilon^2/2 */
+#include "device_proto/privacy_loss.h"
 
 static bool amount_is_valid(int64_t amount)
 {
@@ -130,10 +129,18 @@ struct loss_caps loss_caps_pure(int64_t ueps)
 
 struct loss loss_of_pure(int64_t ueps)
 {
-    int64_t nrho = ueps < PURE_SQUARE_UEPS ? (ueps * ueps + 1999) / 2000 : times(ueps, 1000);
-    struct loss loss = { .ueps = ueps, .nrho = nrho };
+    struct loss loss = { .ueps = ueps, .nrho = LOSS_MAX };
+    uint64_t nrho;
 
+    if (privacy_pure_rho((uint64_t)ueps, &nrho) == 0)
+        loss_lower_rho(&loss, nrho);
     return loss;
+}
+
+void loss_lower_rho(struct loss *loss, uint64_t nrho)
+{
+    if (nrho > 0 && nrho < (uint64_t)loss->nrho)
+        loss->nrho = (int64_t)nrho;
 }
 
 struct loss loss_of_rho(int64_t nrho)

@@ -58,9 +58,11 @@ struct loss_caps loss_caps_part(const struct loss_caps *caps, int64_t num, int64
 /* Caps that bound epsilon alone. */
 struct loss_caps loss_caps_pure(int64_t ueps);
 
-/* What a mechanism of pure epsilon costs: rho = epsilon^2/2, or epsilon where that is less, rounded up (both hold for
- * every such mechanism; one that knows better states its own). */
+/* What a mechanism of pure epsilon costs: rho = epsilon tanh(epsilon/2), rounded up, which holds for every such
+ * mechanism; one that knows better lowers it. */
 struct loss loss_of_pure(int64_t ueps);
+/* The lesser of two bounds on rho: both hold. 0 is none. */
+void loss_lower_rho(struct loss *loss, uint64_t nrho);
 /* Gaussian noise, exactly rho-zCDP. */
 struct loss loss_of_rho(int64_t nrho);
 

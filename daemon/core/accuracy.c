@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "device_proto/noise.h"
+#include "device_proto/privacy_loss.h"
 
 typedef unsigned __int128 wide;
 typedef __int128 signed_wide;
@@ -48,6 +49,17 @@ int noise_scale_of(int64_t sensitivity, int64_t ueps, uint64_t most, struct nois
         return -ERANGE;
     *out = (struct noise_scale){ (uint64_t)num, (uint64_t)den };
     return 0;
+}
+
+struct loss loss_of_laplace(int64_t sensitivity, const struct noise_scale *scale, int64_t ueps, int64_t times)
+{
+    struct loss loss = loss_of_pure(ueps * times);
+    uint64_t nrho;
+
+    if (privacy_laplace_rho((uint64_t)sensitivity, scale->num, scale->den, &nrho) == 0 &&
+        !__builtin_mul_overflow(nrho, (uint64_t)times, &nrho))
+        loss_lower_rho(&loss, nrho);
+    return loss;
 }
 
 static wide square_root(wide value) /* rounded down; value < 2^100 */

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "daemon/base/loss.h"
+
 /* Of the discrete Laplace distribution: num/den, both >= 1. */
 struct noise_scale {
     uint64_t num, den;
@@ -17,6 +19,10 @@ int noise_scale_of(int64_t sensitivity, int64_t ueps, uint64_t most, struct nois
 /* The variance of Gaussian noise that makes a query of this sensitivity cost at most nrho nano-rho: sensitivity^2 *
  * 10^9 / (2 nrho), or the next larger fraction that the sampler takes. 0 or -ERANGE. */
 int noise_variance_of(int64_t sensitivity, int64_t nrho, struct noise_scale *out);
+
+/* What times answers cost together, each of numbers with Laplace noise of this scale that change by at most sensitivity
+ * together (L1): ueps micro-epsilon each, and the tight rho. */
+struct loss loss_of_laplace(int64_t sensitivity, const struct noise_scale *scale, int64_t ueps, int64_t times);
 
 /* value * factor / divisor, rounded half to even (divisor > 0). -ERANGE when it passes int64. */
 int scaled_ratio(int64_t value, int64_t factor, int64_t divisor, int64_t *out);

@@ -35,13 +35,6 @@ static int mechanism_find(const char *name, enum policy_mechanism *out, struct w
                   "the mechanism is none, laplace, geometric, krr, oue or onebit");
 }
 
-/* The lesser of two bounds on rho: both hold. */
-static void lower_rho(struct loss *loss, uint64_t nrho)
-{
-    if (nrho > 0 && nrho < (uint64_t)loss->nrho)
-        loss->nrho = (int64_t)nrho;
-}
-
 static int delta_read(struct noise_policy *document, struct loss *loss, struct why *why)
 {
     struct noise_geometric geometric;
@@ -60,8 +53,8 @@ static int added_read(const struct policy_order *order, struct noise_policy *doc
                       struct why *why)
 {
     const char *epsilon = order->epsilon_per_reading != NULL ? order->epsilon_per_reading : EPSILON_DEFAULT;
-    uint64_t nrho,
-        sensitivity = noise_sensitivity(document->lower, document->upper, document->adjacency == POLICY_REPLACE, 1);
+    uint64_t sensitivity =
+        noise_sensitivity(document->lower, document->upper, document->adjacency == POLICY_REPLACE, 1);
     struct noise_scale scale;
     int64_t ueps;
 
@@ -76,10 +69,13 @@ static int added_read(const struct policy_order *order, struct noise_policy *doc
     document->parameter_num = (uint32_t)scale.num;
     document->parameter_den = (uint32_t)scale.den;
     document->output_bound = bound > POLICY_STEPS_MAX ? POLICY_STEPS_MAX : (int64_t)bound;
+    /* The geometric is Laplace noise but for its delta, and the bound that holds beside one is that of anything pure.
+     */
     *loss = loss_of_pure(ueps);
-    if (privacy_laplace_rho(sensitivity, scale.num, scale.den, &nrho) == 0)
-        lower_rho(loss, nrho);
-    return document->mechanism == POLICY_GEOMETRIC ? delta_read(document, loss, why) : 0;
+    if (document->mechanism == POLICY_GEOMETRIC)
+        return delta_read(document, loss, why);
+    *loss = loss_of_laplace((int64_t)sensitivity, &scale, ueps, 1);
+    return 0;
 }
 
 static int shape_check(const struct noise_policy *document, struct why *why)
@@ -120,9 +116,8 @@ static int weights_read(const struct policy_order *order, struct noise_policy *d
     document->parameter_den = weights.lie;
     document->micro_epsilon = ueps;
     *loss = loss_of_pure((int64_t)ueps);
-    /* two bits of it depend on the reading: the bound for anything pure */
-    if (document->mechanism != POLICY_UNARY && privacy_response_rho(weights, &nrho) == 0)
-        lower_rho(loss, nrho);
+    if (privacy_response_rho(weights, &nrho) == 0) /* from the weights themselves: ueps is rounded up */
+        loss_lower_rho(loss, nrho);
     return 0;
 }
 

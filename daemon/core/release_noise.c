@@ -68,8 +68,10 @@ static int half_width(enum mechanism mechanism, struct noise_scale scale, uint64
 static int part_scale(const struct asked *asked, int64_t sensitivity, int64_t share, int64_t times, struct noised *out)
 {
     if (asked->mechanism == MECHANISM_LAPLACE) {
-        out->loss = loss_of_pure(share * times);
-        return noise_scale_of(sensitivity, share, NOISE_SCALE_NUM_MAX, &out->scale);
+        int r = noise_scale_of(sensitivity, share, NOISE_SCALE_NUM_MAX, &out->scale);
+        if (r == 0)
+            out->loss = loss_of_laplace(sensitivity, &out->scale, share, times);
+        return r;
     }
     uint64_t nrho;
     int r = noise_variance_of(sensitivity, share, &out->scale);

@@ -376,6 +376,7 @@ static int run_one(struct core *core, const struct schedule *was, int64_t now_ms
     if (r == 0) {
         schedule.runs++;
         schedule.release_id = release.id;
+        schedule.loss = release.loss;
     } else {
         schedule.refused++;
         snprintf(schedule.problem, sizeof(schedule.problem), "%.*s", REASON_SIZE - 1, why.what);

@@ -22,9 +22,10 @@ struct schedule {
     char parameters[768]; /* of its kind of query, as ordered: "edges=0,10,20\n", "categories=1,2\ntop=2\n" */
     char mechanism[16];   /* "": what a release has by itself */
     struct loss wanted;   /* as in struct release_order */
-    struct loss loss;     /* of each run: of each device and of the tenant, in every epoch that its window touches */
-    int64_t every_ms;     /* runs are due at its multiples, counted from the Unix epoch; a window is one of it */
-    int64_t until_ms;     /* no run is due after it; 0: no end */
+    struct loss loss; /* of each run: of each device and of the tenant, in every epoch that its window touches; what the
+                         newest cost, and what was foretold until then */
+    int64_t every_ms; /* runs are due at its multiples, counted from the Unix epoch; a window is one of it */
+    int64_t until_ms; /* no run is due after it; 0: no end */
     bool paused;
     int64_t next_ms; /* when the next run is due */
     int64_t created_ms;

@@ -24,7 +24,7 @@ static const struct statements statements = {
         [DUE] = COLUMNS " WHERE " RUNS " AND s.next_ms <= ? ORDER BY s.next_ms, s.id LIMIT ?",
         [NEXT_DUE] = "SELECT min(next_ms) FROM schedule WHERE " RUNS,
         [UPDATE] = "UPDATE schedule SET paused = ?, next_ms = ?, runs = ?, refused = ?, missed = ?, last_ms = ?,"
-                   " release_id = ?, problem = ? WHERE id = ? AND next_ms = ?",
+                   " release_id = ?, problem = ?, ueps = ?, nrho = ?, delta = ? WHERE id = ? AND next_ms = ?",
         [DELETE] = "DELETE FROM schedule WHERE id = ?",
         [KNOWN] = "SELECT 1 FROM schedule WHERE id = ?",
     },
@@ -61,6 +61,13 @@ static void read_schedule(struct query *query, void *out)
     take_text(query, schedule->problem, sizeof schedule->problem);
 }
 
+static void put_loss(struct query *query, const struct loss *loss)
+{
+    put_id(query, loss->ueps); /* 0: it has no pure epsilon */
+    put_int(query, loss->nrho);
+    put_int(query, loss->delta);
+}
+
 static int store_schedule_insert(struct store *store, struct schedule *schedule)
 {
     struct query query;
@@ -74,9 +81,7 @@ static int store_schedule_insert(struct store *store, struct schedule *schedule)
     put_text(&query, schedule->mechanism);
     put_int(&query, schedule->wanted.ueps);
     put_int(&query, schedule->wanted.nrho);
-    put_id(&query, schedule->loss.ueps); /* 0: it has no pure epsilon */
-    put_int(&query, schedule->loss.nrho);
-    put_int(&query, schedule->loss.delta);
+    put_loss(&query, &schedule->loss);
     put_int(&query, schedule->every_ms);
     put_int(&query, schedule->until_ms);
     put_int(&query, schedule->paused);
@@ -148,6 +153,7 @@ static int store_schedule_update(struct store *store, const struct schedule *sch
     put_int(&query, schedule->last_ms);
     put_id(&query, schedule->release_id);
     put_text_cut(&query, schedule->problem, sizeof schedule->problem);
+    put_loss(&query, &schedule->loss);
     put_int(&query, schedule->id);
     put_int(&query, was_due_ms);
     int r = query_must_change(&query, REFUSED_CONFLICT);

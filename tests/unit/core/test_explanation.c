@@ -20,7 +20,7 @@ static const char words_of_a_mean[] =
     "epoch, against none of them (adjacency zero-out). The answer is differentially private with epsilon "
     "1: whoever sees it, whatever they know besides and whatever they compute from it, nothing is more "
     "than e^1 times as likely with those readings as without them, or the other way round. Its rho "
-    "(zero-concentrated differential privacy) is 0.25, which by itself gives epsilon 3.542292 at delta "
+    "(zero-concentrated differential privacy) is 0.217130269, which by itself gives epsilon 3.276391 at delta "
     "1e-6. Each number in it had noise added that was drawn once, in whole numbers, from the discrete "
     "Laplace distribution: scale 24200 steps of 0.01 on the sum, scale 4 steps of 1 on the count. Of a "
     "device at most 2 readings count in an epoch, raw ones as if they were between -20 and 60.5 Cel. Each"

@@ -103,7 +103,7 @@ static void makes_policies_of_every_mechanism_and_says_what_a_reading_costs(void
           3,
           1,
           1098613,
-          603475262 }, /* epsilon^2 / 2 */
+          549306145 },
         { { .sensor = "f", .lower = "0", .upper = "10", .mechanism = "onebit", .truth = 3, .lie = 1 },
           POLICY_ONE_BIT,
           3,

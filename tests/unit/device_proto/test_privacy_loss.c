@@ -137,10 +137,11 @@ static void losses_are_rounded_up_and_whole_ones_are_not(void **state)
     assert_int_equal(out, 167); /* 166.67 */
     assert_int_equal(privacy_gauss_rho(UINT32_MAX, 1, 1, &out), NOISE_OVERFLOW);
     assert_int_equal(privacy_pure_rho(1000000, &out), 0);
-    assert_int_equal(out, 500000000);
+    assert_int_equal(out, 462117158); /* tanh(1/2) */
     assert_int_equal(privacy_pure_rho(1, &out), 0);
     assert_int_equal(out, 1);
-    assert_int_equal(privacy_pure_rho(UINT64_C(1) << 32, &out), NOISE_OVERFLOW);
+    assert_int_equal(privacy_pure_rho(UINT64_C(1) << 62, &out), NOISE_OVERFLOW);
+    assert_int_equal(privacy_pure_rho(UINT64_MAX, &out), NOISE_BAD_PARAMETER);
     assert_int_equal(privacy_response_epsilon((struct noise_weights){ 3, 1 }, &out), 0);
     assert_int_equal(out, 1098613); /* ln 3 = 1.0986122... */
     assert_int_equal(privacy_response_epsilon((struct noise_weights){ 1, 1 }, &out), NOISE_BAD_PARAMETER);
@@ -148,6 +149,95 @@ static void losses_are_rounded_up_and_whole_ones_are_not(void **state)
     assert_int_equal(out, 549306145); /* ln 3 / 2 = .5493061443... */
     assert_int_equal(privacy_laplace_rho(1, 1, 1, &out), 0);
     is_just_above((double)out * 1e-9, 1 - 2 * exp(-1) * (1 - exp(-1)) / (1 - exp(-2)), 1e-9);
+}
+
+/* Computed with mpmath to 60 digits, by the formula and, where D < 1000, by the sum over the law; rounded up. */
+static void the_rho_of_laplace_noise_has_these_digits(void **state)
+{
+    static const struct {
+        uint64_t moved, num, den, nano;
+    } cases[] = {
+        { 1, 1, 2, 1523188312 },        { 1, 1, 1, 462117158 },
+        { 1, 10, 1, 4995838 },          { 2, 2, 1, 393469341 },
+        { 2, 4, 1, 110599609 },         { 3, 1, 1, 2191446591 },
+        { 7, 10, 3, 1235482669 },       { 20, 20, 1, 368142748 },
+        { 200, 100, 1, 1135349695 },    { 24200, 24200, 1, 367879442 },
+        { 8050, 1 << 20, 1, 29394 },    { 12345, 67, 89, UINT64_C(16397825174970) },
+        { 1, UINT64_C(1) << 40, 1, 1 }, { UINT64_C(1) << 40, UINT64_C(1) << 40, 1, 367879442 },
+    };
+    uint64_t nano;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(privacy_laplace_rho(cases[i].moved, cases[i].num, cases[i].den, &nano), 0);
+        assert_int_equal(nano, cases[i].nano);
+    }
+    assert_int_equal(privacy_laplace_rho(INT64_MAX, 1, UINT64_C(1) << 40, &nano), NOISE_OVERFLOW);
+}
+
+static void the_rho_of_what_is_pure_has_these_digits(void **state)
+{
+    static const uint64_t cases[][2] = {
+        { 0, 0 },
+        { 1, 1 },
+        { 100, 5 },
+        { 1000, 500 },
+        { 250000, 31088251 },
+        { 1000000, 462117158 },
+        { 2000000, 1523188312 },
+        { 5000000, 4933071491 },
+        { 20000000, 19999999918 },
+        { UINT64_C(1000000000000), UINT64_C(1000000000000000) },
+    };
+    uint64_t nano;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(privacy_pure_rho(cases[i][0], &nano), 0);
+        assert_int_equal(nano, cases[i][1]);
+    }
+}
+
+/* More shift or less noise never costs less; never more than what is merely pure, and just that for a shift of 1. */
+static void the_rho_of_laplace_noise_rises_with_the_shift_and_falls_with_the_scale(void **state)
+{
+    uint64_t nano, before, pure;
+
+    (void)state;
+    for (uint64_t t = 1; t <= 4096; t *= 4) {
+        before = 0;
+        for (uint64_t moved = 1; moved <= 4 * t; moved += 1 + t / 5) {
+            assert_int_equal(privacy_laplace_rho(moved, t, 1, &nano), 0);
+            assert_true(nano > before);
+            before = nano;
+            assert_int_equal(privacy_laplace_rho(moved, t, 2, &nano), 0);
+            assert_true(nano > before);
+            assert_int_equal(privacy_pure_rho(moved * 1000000 / t + 1, &pure), 0);
+            assert_true(before <= pure);
+        }
+        assert_int_equal(privacy_laplace_rho(1, t, 1, &nano), 0);
+        assert_int_equal(privacy_pure_rho(1000000 / t, &pure), 0);
+        assert_true(nano <= pure + pure / 500 + 1 && pure <= nano);
+    }
+}
+
+/* What cells change by together, however it is spread over them. */
+static void shifts_of_many_cells_cost_at_most_their_sum_in_one(void **state)
+{
+    uint64_t whole, a, b, c;
+
+    (void)state;
+    for (uint64_t t = 1; t <= 64; t *= 4)
+        for (uint64_t moved = 2; moved <= 24; moved += 2) {
+            assert_int_equal(privacy_laplace_rho(moved, t, 1, &whole), 0);
+            for (uint64_t first = 1; first < moved; first++)
+                for (uint64_t second = 1; first + second <= moved; second += 3) {
+                    assert_int_equal(privacy_laplace_rho(first, t, 1, &a), 0);
+                    assert_int_equal(privacy_laplace_rho(second, t, 1, &b), 0);
+                    assert_int_equal(privacy_laplace_rho(moved - first - second, t, 1, &c), 0);
+                    assert_true(a + b + c <= whole + 3); /* each was rounded up */
+                }
+        }
 }
 
 /* Renyi divergence of order a over a, between p and the same moved by D, p(x) for |x| <= far. */
@@ -185,9 +275,12 @@ static void no_order_loses_more_than_the_rho_of_responses(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         double sum = cases[i].truth + cases[i].lie, p = cases[i].truth / sum, q = cases[i].lie / sum;
-        uint64_t nano;
+        uint64_t nano, pure, micro;
 
         assert_int_equal(privacy_response_rho(cases[i], &nano), 0);
+        assert_int_equal(privacy_response_epsilon(cases[i], &micro), 0);
+        assert_int_equal(privacy_pure_rho(micro, &pure), 0);
+        assert_true(nano <= pure); /* whose epsilon is rounded up */
         for (double a = 1.001; a < 60; a *= 1.1) {
             double order = log(p * pow(p / q, a - 1) + q * pow(q / p, a - 1)) / (a - 1) / a;
             assert_true(order <= (double)nano * 1e-9 + 1e-9);
@@ -289,6 +382,10 @@ int main(void)
         cmocka_unit_test(conversions_know_their_ends),
         cmocka_unit_test(gaussian_delta_is_exact),
         cmocka_unit_test(losses_are_rounded_up_and_whole_ones_are_not),
+        cmocka_unit_test(the_rho_of_laplace_noise_has_these_digits),
+        cmocka_unit_test(the_rho_of_what_is_pure_has_these_digits),
+        cmocka_unit_test(the_rho_of_laplace_noise_rises_with_the_shift_and_falls_with_the_scale),
+        cmocka_unit_test(shifts_of_many_cells_cost_at_most_their_sum_in_one),
         cmocka_unit_test(no_order_loses_more_than_the_rho_of_laplace_noise),
         cmocka_unit_test(no_order_loses_more_than_the_rho_of_responses),
         cmocka_unit_test(tails_are_exact),
