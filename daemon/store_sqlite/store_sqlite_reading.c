@@ -10,7 +10,15 @@
     " AND (tenant_id IS NULL OR tenant_id = ?4) AND received_ms >= ?5 AND received_ms < ?6" \
     " AND scale = ?9 ORDER BY id DESC LIMIT ?10)"
 
-enum { INSERT, AGGREGATE, VALUES, EXPIRE, COUNT_RAW, COUNT_NOISED };
+/* The first of one kind of the whole epoch, whatever the window: which ones these are, nothing that comes later
+ * changes.
+ */
+#define FIRST(noised)                                                           \
+    "SELECT * FROM (SELECT received_ms FROM reading INDEXED BY reading_asked"   \
+    " WHERE device_id = ?1 AND sensor = ?2 AND epoch = ?3 AND noised = " noised \
+    " AND (tenant_id IS NULL OR tenant_id = ?4) AND scale = ?7 ORDER BY id LIMIT ?8)"
+
+enum { INSERT, AGGREGATE, VALUES, STEPS, EXPIRE, COUNT_RAW, COUNT_NOISED };
 
 static const struct statements statements = {
     DOMAIN_READING,
@@ -20,6 +28,8 @@ static const struct statements statements = {
         [AGGREGATE] = "SELECT count(*), coalesce(sum(value), 0) FROM (" NEWEST(
             "0", "min(max(value, ?7), ?8)") " UNION ALL " NEWEST("1", "value") ")",
         [VALUES] = NEWEST("0", "min(max(value, ?7), ?8)"),
+        [STEPS] = "SELECT (received_ms - ?5) / ?9 + 1, count(*) FROM (" FIRST("0") " UNION ALL " FIRST(
+            "1") ") WHERE received_ms >= ?5 AND received_ms < ?6 GROUP BY 1 ORDER BY 1",
         [EXPIRE] = "DELETE FROM reading WHERE id IN (SELECT r.id FROM policy p CROSS JOIN reading r"
                    " INDEXED BY reading_raw ON r.sensor = p.sensor AND r.policy_version = p.version"
                    " WHERE r.noised = 0 AND r.received_ms <= ?1 - p.retention_ms"
@@ -94,6 +104,32 @@ static int store_reading_values(struct store *store, const struct aggregate_quer
     return QUERY_EACH(&query, reading_value, read_value, each, context);
 }
 
+static void read_step_count(struct query *query, void *out)
+{
+    struct step_count *step = out;
+
+    step->step = take_int(query);
+    step->count = take_int(query);
+}
+
+static int store_reading_steps(struct store *store, const struct aggregate_query *wanted, int64_t step_ms,
+                               int (*each)(void *context, const struct step_count *row), void *context)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, STEPS);
+    put_int(&query, wanted->device_id);
+    put_text(&query, wanted->sensor);
+    put_int(&query, wanted->epoch);
+    put_int(&query, wanted->tenant_id);
+    put_int(&query, wanted->from_ms);
+    put_int(&query, wanted->to_ms);
+    put_int(&query, wanted->scale);
+    put_int(&query, wanted->contributions);
+    put_int(&query, step_ms);
+    return QUERY_EACH(&query, step_count, read_step_count, each, context);
+}
+
 static int store_reading_expire(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted)
 {
     struct query query;
@@ -126,6 +162,7 @@ void store_reading_verbs(struct store *verbs)
     verbs->reading_insert = store_reading_insert;
     verbs->reading_aggregate = store_reading_aggregate;
     verbs->reading_values = store_reading_values;
+    verbs->reading_steps = store_reading_steps;
     verbs->reading_expire = store_reading_expire;
     verbs->reading_count = store_reading_count;
 }

@@ -85,7 +85,10 @@ static int store_release_insert(struct store *store, struct release *release, co
     put_int(&query, release->from_ms);
     put_int(&query, release->to_ms);
     put_text(&query, release->mechanism);
-    put_id(&query, release->loss.ueps); /* 0: it has no pure epsilon */
+    if (release->loss.impure)
+        put_id(&query, 0); /* it has no pure epsilon; one that costs nothing has, and it is 0 */
+    else
+        put_int(&query, release->loss.ueps);
     put_int(&query, release->loss.nrho);
     put_int(&query, release->loss.delta);
     put_int(&query, release->policy_version);

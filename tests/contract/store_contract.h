@@ -33,6 +33,7 @@ int contract_steps(void);
 int contract_ledger(void);
 int contract_readings(void);
 int contract_export(void);
+int contract_running(void);
 int contract_schedules(void);
 int contract_crash(void);
 

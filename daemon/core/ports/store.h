@@ -177,6 +177,30 @@ struct shared_value {
     int64_t release_id; /* that paid for it */
 };
 
+/* A series of running counts within one epoch. */
+struct running_series {
+    int64_t tenant_id;
+    const char *sensor, *selector, *mechanism;
+    int64_t epoch, step_ms, policy_version;
+    int64_t scale_num, scale_den;
+    int64_t id;
+    int64_t release_id; /* that paid for it */
+    int64_t drawn;      /* partial sums that there are: those of its first steps */
+};
+/* A noised partial sum, named by the last step that it is over. */
+struct running_sum {
+    int64_t step; /* from 1 on */
+    int64_t value;
+};
+/* Of a step, how many readings count. */
+struct step_count {
+    int64_t step; /* from 1 on */
+    int64_t count;
+};
+struct departure {
+    int64_t device_id;
+};
+
 struct store {
     void (*close)(struct store *store);
     /* One writer: begin takes the write lock at once; within a transaction it is a fault (-EALREADY). commit returns
@@ -358,6 +382,10 @@ struct store {
     int (*reading_aggregate)(struct store *store, const struct aggregate_query *query, struct aggregate *out);
     /* The raw ones of these readings, clamped, newest first. */
     int (*reading_values)(struct store *store, const struct aggregate_query *query, EACH(reading_value));
+    /* How many readings, raw and noised, each step of the window has that has any; steps are counted from its start. Of
+     * the epoch's readings the contributions that came first count, raw and noised ones each by themselves, so that no
+     * later one changes what an earlier step has. */
+    int (*reading_steps)(struct store *store, const struct aggregate_query *query, int64_t step_ms, EACH(step_count));
     /* Readings, raw and noised, whose policy version's retention has passed are deleted; at most limit. */
     int (*reading_expire)(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted);
     int (*reading_count)(struct store *store, int64_t *out_raw, int64_t *out_noised);
@@ -386,6 +414,18 @@ struct store {
     int (*shared_insert)(struct store *store, const struct shared_value *value);
     /* Everything but value and release_id says which. */
     int (*shared_get)(struct store *store, struct shared_value *value);
+
+    /* Fills id. The cohort is the one that its release was charged for: REFUSED_UNKNOWN when none was charged for such
+     * a one. REFUSED_EXISTS: the series has begun already. */
+    int (*running_insert)(struct store *store, struct running_series *series, const struct cohort *cohort);
+    /* Everything but id, release_id and drawn says which. */
+    int (*running_get)(struct store *store, struct running_series *series);
+    int (*running_cohort)(struct store *store, int64_t series_id, struct cohort *out); /* to be freed by the caller */
+    /* Devices that were deleted since the series began, made again or not; of those that anything was charged to. */
+    int (*running_departed)(struct store *store, int64_t series_id, EACH(departure));
+    /* One after the other: REFUSED_CONFLICT when it is not the next step's. REFUSED_UNKNOWN: no such series. */
+    int (*running_sum_insert)(struct store *store, int64_t series_id, const struct running_sum *sum);
+    int (*running_sum_each)(struct store *store, int64_t series_id, EACH(running_sum)); /* by step */
 
     int (*sink_insert)(struct store *store, struct sink *sink);
     int (*sink_by_name)(struct store *store, int64_t tenant_id, const char *name, struct sink *out);
