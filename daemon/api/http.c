@@ -15,7 +15,7 @@
 #include "daemon/api/server.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
-#include "daemon/core/ports/store.h"
+#include "daemon/core/group.h"
 
 enum {
     CONNECTIONS_MAX = 256,
@@ -286,7 +286,7 @@ static void group_end(struct api *api)
     if (!api->has_group)
         return;
     api->has_group = false;
-    int r = api->core->store->group_end(api->core->store);
+    int r = core_group_end(api->core);
     for (struct exchange *exchange = api->grouped; exchange != NULL; exchange = next) {
         next = exchange->next_grouped;
         if (r < 0)
@@ -306,7 +306,7 @@ static int group_enter(struct api *api, const struct route *route)
     }
     if (api->has_group || !route_begins_group(route))
         return 0;
-    int r = api->core->store->group_begin(api->core->store);
+    int r = core_group_begin(api->core);
     api->has_group = r == 0;
     return r;
 }

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/core/group.h"
+
 struct busy {
     int64_t last_id;
     size_t count;
@@ -68,6 +70,8 @@ int asking_post(struct core *core, int64_t device_id, const char *address, const
     struct busy *busy = core->busy;
     size_t i = busy->count;
 
+    if (core_group_waits(core))
+        return -EPERM; /* it would leave before that is durable which it follows from (I1) */
     if (i == ASKING_MAX || asking_is_busy(core, device_id))
         return REFUSED_BUSY;
     struct transport_request request = {

@@ -74,6 +74,8 @@ static int noising_check(const struct core *core, struct pack *pack, struct why 
                        "a kind of device that does not noise on board said that it had: %s", pack->profile.name);
 }
 
+/* The newest number once more is the same pack: its answer was lost. Of an older one nobody can tell any more whether
+ * it was taken, so it must not be confirmed. */
 static int sequence_raise(struct core *core, struct pack *pack, struct why *why)
 {
     uint64_t sequence = pack->telemetry->sequence;
@@ -84,6 +86,10 @@ static int sequence_raise(struct core *core, struct pack *pack, struct why *why)
     if (r != REFUSED_CONFLICT)
         return r;
     pack->counter = COUNT_TELEMETRY_DUPLICATE;
+    if (sequence < pack->device.telemetry_sequence)
+        return refuse(why, REFUSED_CONFLICT, "s", "send one pack at a time, with rising numbers",
+                      "sequence number %llu of device %s is behind its newest, %llu", (unsigned long long)sequence,
+                      pack->device.name, (unsigned long long)pack->device.telemetry_sequence);
     return refuse(why, REFUSED_EXISTS, "s", NULL, "sequence number %llu of device %s was seen before",
                   (unsigned long long)sequence, pack->device.name);
 }

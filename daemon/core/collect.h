@@ -40,7 +40,8 @@ struct telemetry {
 
 /* Checks device, profile, peer, sequence, policy, grants and bounds; charges on-board noise to the filter and to the
  * budgets of the tenants who get the rows; stores readings and outbox rows in one transaction. 0 stored; REFUSED_EXISTS
- * duplicate (answer as if stored); other refusals counted, nothing stored. */
+ * the newest number again (answer as if stored), REFUSED_CONFLICT an older one; other refusals counted, nothing
+ * stored. */
 int collect_telemetry(struct core *core, const struct telemetry *telemetry, struct why *why);
 
 /* Polls what is due: POST to the container's exec resource at its sensor's interval. */

@@ -67,6 +67,7 @@ struct core {
     char ledger_problem[sizeof(((struct why *)0)->what)]; /* in words; "": none */
     int late_fault; /* met while an answer was taken: nobody to pass it to until the next tick */
     uint64_t counters[COUNTERS];
+    uint64_t counted_before[COUNTERS]; /* the group that is open; owned by group.c */
 };
 
 /* Prepares the rules on an open store: epoch length recorded or compared, ledger reconciled (I4). The ports must be

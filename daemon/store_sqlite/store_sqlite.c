@@ -123,6 +123,11 @@ static int store_group_end(struct store *store)
     return r;
 }
 
+static bool store_group_waits(struct store *store)
+{
+    return store_sqlite_of(store)->group == GROUP_OPEN;
+}
+
 /* ---- transactions ---- */
 
 static int store_begin(struct store *store)
@@ -209,6 +214,7 @@ static void set_verbs(struct store *verbs)
     verbs->rollback = store_rollback;
     verbs->group_begin = store_group_begin;
     verbs->group_end = store_group_end;
+    verbs->group_waits = store_group_waits;
     verbs->check = store_check;
     store_tenant_verbs(verbs);
     store_profile_verbs(verbs);

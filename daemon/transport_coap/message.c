@@ -73,6 +73,9 @@ static int read_option(struct request *request, uint16_t number, struct bytes va
         return read_block(value, &request->has_block1, &request->block1, why);
     case COAP_OPTION_BLOCK2:
         return read_block(value, &request->has_block2, &request->block2, why);
+    case COAP_OPTION_NORESPONSE:
+        request->no_response = value.size == 1 ? value.data[0] : 0;
+        return 0;
     case COAP_OPTION_SIZE2:
         request->wants_size2 = true;
         return 0;
@@ -121,6 +124,11 @@ int request_read(const coap_session_t *session, const coap_pdu_t *pdu, struct re
         out->payload = bytes_view(NULL, 0);
     out->fingerprint = hash_bytes(out->fingerprint, out->payload.data, out->payload.size);
     return result;
+}
+
+bool request_is_remembered(const struct request *request)
+{
+    return request->method != COAP_MSG_GET;
 }
 
 bool request_query(const struct request *request, const char *name, struct bytes *out)

@@ -28,6 +28,7 @@ struct request {
     bool has_block1, has_block2;
     struct coap_message_block block1, block2;
     bool wants_size2;
+    uint8_t no_response;  /* RFC 7967: bit n - 1 for a response of class n that is not wanted */
     struct bytes payload; /* once the router has put it together: the whole body */
     uint64_t fingerprint; /* of the whole message but its id: tells a duplicate from a reused id */
     uint64_t body_tag;    /* of what blocks of one body have in common, Request-Tag included (RFC 9175) */
@@ -49,6 +50,8 @@ struct answer {
 /* 0; REFUSED_INVALID: an option out of form, or a NUL or slash inside a path segment, or too many queries;
  * REFUSED_UNKNOWN: a path longer than any there is. */
 int request_read(const coap_session_t *session, const coap_pdu_t *pdu, struct request *out, struct why *why);
+/* Whether its answer is remembered. A GET may be repeated: answering it anew costs no memory. */
+bool request_is_remembered(const struct request *request);
 /* The value of the query "name=value"; false where there is none. */
 bool request_query(const struct request *request, const char *name, struct bytes *out);
 /* The same as text of at most capacity - 1 bytes; *out is "" where there is none. REFUSED_INVALID when it is too long

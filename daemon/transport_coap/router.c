@@ -156,16 +156,24 @@ static void answer_anew(struct transport_coap *transport, struct request *reques
         answer_from(transport, route, request, rest, answer);
 }
 
-void router_handle(struct transport_coap *transport, struct request *request, struct answer *answer)
+bool router_handle(struct transport_coap *transport, coap_session_t *session, const coap_pdu_t *pdu,
+                   struct request *request, struct answer *answer)
 {
-    bool remember = request->method != COAP_MSG_GET; /* GETs may be repeated: answering anew costs no memory */
+    bool remember = request_is_remembered(request), held = batch_has(transport->batch, request);
     int64_t now_ms = server_now_ms();
 
-    if (remember && duplicates_find(transport->duplicates, request, now_ms, answer)) {
+    if (held || (remember && duplicates_find(transport->duplicates, request, now_ms, answer))) {
         transport->counts[TRANSPORT_COAP_DUPLICATES]++;
-        return;
+        return !held;
     }
-    answer_anew(transport, request, answer);
+    int r = batch_enter(transport);
+    if (r == 0)
+        answer_anew(transport, request, answer);
+    else
+        answer_refusal(answer, r, &(struct why){ "", "", "" });
+    if (batch_take(transport, session, pdu, request, answer))
+        return false;
     if (remember && duplicates_add(transport->duplicates, request, now_ms, answer))
         transport->counts[TRANSPORT_COAP_DUPLICATES_DROPPED]++;
+    return true;
 }

@@ -13,7 +13,8 @@
 #include "daemon/base/log.h"
 
 #define SWEEP_MS       1000
-#define ROUNDS_MAX     32   /* datagrams a turn of the loop: libcoap reads one at a time */
+#define TURN_ROUNDS    256  /* libcoap reads one datagram of each socket a round; about what a socket's queue holds */
+#define TURN_MS        20   /* packs may be long: then a turn takes in fewer */
 #define ENDPOINT_MTU   1400 /* room for a block of 1024 bytes and long queries beside it */
 #define DTLS_TIMEOUT_S 300  /* idle DTLS sessions */
 
@@ -46,17 +47,23 @@ static void on_sweep(void *context)
     loop_timer_set(transport->sweep, SWEEP_MS);
 }
 
-/* The epoll descriptor of libcoap is readable: a datagram, or its timer for retransmissions. */
+/* The epoll descriptor of libcoap is readable: a datagram, or its timer for retransmissions. What is ready is taken in
+ * until nothing more is, within bounds; then it is committed, then answered. So nobody waits for others to come. */
 static void on_ready(void *context, int fd, uint32_t events)
 {
     struct side *side = context;
     struct pollfd again = { .fd = fd, .events = POLLIN };
+    int64_t began_ms = server_now_ms();
 
     (void)events;
-    for (int round = 0; round < ROUNDS_MAX; round++) {
-        if (coap_io_process(side->context, COAP_IO_NO_WAIT) < 0 || poll(&again, 1, 0) <= 0)
+    for (int round = 0; round < TURN_ROUNDS; round++) {
+        if (coap_io_process(side->context, COAP_IO_NO_WAIT) < 0)
+            break;
+        batch_end_if_full(side->transport);
+        if (poll(&again, 1, 0) <= 0 || server_now_ms() - began_ms >= TURN_MS)
             break;
     }
+    batch_end(side->transport);
     exchanges_settle(side->transport);
 }
 
@@ -74,8 +81,10 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
     if (r != 0) {
         transport->counts[TRANSPORT_COAP_MALFORMED]++;
         answer_refusal(&transport->answer, r, &why);
-    } else {
-        router_handle(transport, &request, &transport->answer);
+    } else if (!router_handle(transport, session, pdu, &request, &transport->answer)) {
+        /* A response that is no ACK and has no code: libcoap drops it, and nothing leaves. */
+        coap_pdu_set_type(response, COAP_MESSAGE_NON);
+        return;
     }
     answer_write(&transport->answer, response);
 }
@@ -234,6 +243,7 @@ static void take_settings(struct transport_coap *transport, const struct transpo
     memset(settings->listen, 0, sizeof(settings->listen));
     memset(settings->listen_dtls, 0, sizeof(settings->listen_dtls));
     fill(&settings->requests_max, 512);
+    fill(&settings->batch_max, 256);
     fill(&settings->duplicates_max, 16384);
     fill(&settings->bodies_max, 256);
     fill(&settings->body_size_max, 16384);
@@ -312,6 +322,8 @@ static int make_tables(struct transport_coap *transport)
     if (r == 0)
         r = bodies_new(settings->bodies_max, settings->body_size_max, &transport->bodies);
     if (r == 0)
+        r = batch_new(settings->batch_max, &transport->batch);
+    if (r == 0)
         r = exchanges_init(&transport->exchanges, settings->requests_max + settings->collects_max);
     if (r == 0)
         r = loop_timer_new(transport->loop, on_kick, transport, &transport->kick);
@@ -371,6 +383,9 @@ void transport_coap_free(struct transport_coap *transport)
 {
     if (transport == NULL)
         return;
+    if (transport->batch != NULL)
+        (void)batch_end(transport);
+    batch_free(transport->batch);
     exchanges_deinit(transport);
     close_side(&transport->secure);
     close_side(&transport->plain);
@@ -409,6 +424,9 @@ const char *transport_coap_count_name(enum transport_coap_count count)
         [TRANSPORT_COAP_COLLECTS_REFUSED] = "coap_collects_refused",
         [TRANSPORT_COAP_COLLECTS_FAILED] = "coap_collects_failed",
         [TRANSPORT_COAP_MALFORMED] = "coap_malformed",
+        [TRANSPORT_COAP_HELD] = "coap_answers_held",
+        [TRANSPORT_COAP_BATCHES] = "coap_batches",
+        [TRANSPORT_COAP_BATCHES_FULL] = "coap_batches_full",
     };
 
     return names[count];

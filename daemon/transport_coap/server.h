@@ -2,6 +2,7 @@
 #ifndef TINYPART_TRANSPORT_COAP_SERVER_H
 #define TINYPART_TRANSPORT_COAP_SERVER_H
 
+#include "daemon/transport_coap/batch.h"
 #include "daemon/transport_coap/bodies.h"
 #include "daemon/transport_coap/duplicates.h"
 #include "daemon/transport_coap/exchange.h"
@@ -37,6 +38,7 @@ struct transport_coap {
     unsigned listener_count;
     struct duplicates *duplicates;
     struct bodies *bodies;
+    struct batch *batch;
     struct exchanges exchanges;
     struct loop_timer *kick;    /* answers that came about outside of libcoap's turn */
     struct loop_timer *sweep;   /* once a second: what has expired */
@@ -68,7 +70,9 @@ int collect_soon(struct transport_coap *transport, const struct registration_ord
 /* dtls.c: pre-shared keys for a context. */
 int dtls_prepare(struct side *side);
 
-/* router.c: answers one request, duplicates and blocks included. */
-void router_handle(struct transport_coap *transport, struct request *request, struct answer *answer);
+/* router.c: answers one request, duplicates and blocks included. false: the answer is not to be sent now, because it is
+ * held in the batch, or that of the same message is. */
+bool router_handle(struct transport_coap *transport, coap_session_t *session, const coap_pdu_t *pdu,
+                   struct request *request, struct answer *answer);
 
 #endif

@@ -35,6 +35,7 @@ struct transport_coap_settings {
     unsigned body_size_max;     /* bytes of one upload; 16384 */
     unsigned idle_sessions_max; /* plain peers that libcoap remembers; 64 */
     unsigned collects_max;      /* simple registrations under way; 64 */
+    unsigned batch_max;         /* answers held for one commit; 256. With 1 each request has a commit of its own */
 
     /* Retransmission towards devices (RFC 7252 section 4.8); 0 takes the default. */
     unsigned ack_timeout_ms;  /* 2000; at least 1000, less is taken as that */
@@ -51,6 +52,9 @@ enum transport_coap_count {
     TRANSPORT_COAP_COLLECTS_REFUSED,   /* simple registrations, the table being full */
     TRANSPORT_COAP_COLLECTS_FAILED,    /* simple registrations whose links could not be read, or were refused */
     TRANSPORT_COAP_MALFORMED,          /* requests whose path, query or options are out of form */
+    TRANSPORT_COAP_HELD,               /* answers that waited for a commit */
+    TRANSPORT_COAP_BATCHES,            /* commits that answers waited for */
+    TRANSPORT_COAP_BATCHES_FULL,       /* ended because no further answer could be held */
     TRANSPORT_COAP_COUNTS
 };
 

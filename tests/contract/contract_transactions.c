@@ -254,7 +254,9 @@ static void the_parts_of_a_group_become_durable_together(void **state)
     ok(store->group_begin(store));
     assert_int_equal(store->group_begin(store), -EALREADY);
     assert_int_equal(add_named(store, "outside"), -EPERM); /* between its parts there is no transaction */
+    assert_false(store->group_waits(store));
     ok(in_transaction(store, add_named(store, "a")));
+    assert_true(store->group_waits(store));
     assert_int_equal(add_named(store, "outside"), -EPERM);
     ok(store->begin(store));
     assert_int_equal(store->begin(store), -EALREADY);
@@ -266,6 +268,7 @@ static void the_parts_of_a_group_become_durable_together(void **state)
     assert_true(knows(store, "a"));
     assert_false(knows(store, "undone"));
     ok(store->group_end(store));
+    assert_false(store->group_waits(store));
     assert_int_equal(store->group_end(store), -EPERM);
     contract_reopen(state);
     store = *state;

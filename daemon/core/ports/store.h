@@ -213,6 +213,7 @@ struct store {
      * -EALREADY, a group that is no longer there -EPERM. */
     int (*group_begin)(struct store *store);
     int (*group_end)(struct store *store);
+    bool (*group_waits)(struct store *store);           /* whether group_end has anything to make durable */
     int (*check)(struct store *store, struct why *why); /* integrity; REFUSED_CONFLICT names what is broken */
 
     /* facts about the whole registry: small named values ("epoch_ms", "ledger_ms", ...) */

@@ -7,6 +7,7 @@
 #include "tests/unit/transport_coap/bench.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -20,9 +21,44 @@ static struct script *script_of(struct core *core)
     return &((struct bench *)((char *)core - offsetof(struct bench, core)))->script;
 }
 
+static struct script *script_under(struct store *store)
+{
+    return &((struct bench *)((char *)store - offsetof(struct bench, store)))->script;
+}
+
+static int on_group_begin(struct store *store)
+{
+    struct script *script = script_under(store);
+
+    if (script->group_open)
+        return -EALREADY;
+    script->group_open = true;
+    return 0;
+}
+
+static bool on_group_waits(struct store *store)
+{
+    return script_under(store)->group_waits;
+}
+
+static int on_group_end(struct store *store)
+{
+    struct script *script = script_under(store);
+    uint8_t byte;
+
+    if (!script->group_open)
+        return -EPERM;
+    for (size_t i = 0; script->group_waits && i < 8 && script->watched[i] > 0; i++)
+        script->left_too_soon |= recv(script->watched[i], &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0;
+    script->commits += script->group_waits;
+    script->group_open = script->group_waits = false;
+    return script->commit_result;
+}
+
 static int say(struct script *script, struct why *why)
 {
     script->calls++;
+    script->group_waits = script->group_open && !script->keeps_still;
     if (script->result > 0)
         return refuse(why, (enum refusal)script->result, NULL, NULL, "%s", script->words);
     return script->result;
@@ -148,6 +184,10 @@ static int on_telemetry(struct core *core, const struct telemetry *telemetry, st
     script->policy_version = telemetry->policy_version;
     script->records = telemetry->count;
     script->authenticated = telemetry->authenticated;
+    if (telemetry->sequence == script->refuse_sequence && script->refuse_sequence != 0) {
+        say(script, why);
+        return refuse(why, REFUSED_FORBIDDEN, NULL, NULL, "not this one");
+    }
     return say(script, why);
 }
 
@@ -210,6 +250,9 @@ struct bench *bench_open(const struct transport_coap_settings *settings)
     assert_int_equal(loop_new(&bench->loop), 0);
     assert_int_equal(loop_timer_new(bench->loop, on_limit, bench, &bench->limit), 0);
     assert_int_equal(transport_coap_new_with(&rules, &bench->core, bench->loop, &mine, &bench->transport, &why), 0);
+    bench->store =
+        (struct store){ .group_begin = on_group_begin, .group_waits = on_group_waits, .group_end = on_group_end };
+    bench->core.store = &bench->store;
     bench->core.transport = transport_coap_port(bench->transport);
     bench->port = transport_coap_listens_on(bench->transport, 0);
     bench->script.words = "because the test says so";
@@ -331,17 +374,51 @@ void ask_query(struct asking *asking, const char *query)
     coap_message_add_option(&asking->writer, COAP_MSG_OPT_URI_QUERY, bytes_of_text(query));
 }
 
-struct coap_message ask(struct bench *bench, int fd, const struct asking *asking)
+void ask_on(int fd, const struct asking *asking)
 {
-    static uint8_t answer[2000];
-    struct coap_message message;
     size_t size = 0;
 
     assert_int_equal(coap_message_finish(&asking->writer, &size), 0);
     assert_int_equal(send(fd, asking->bytes, size, 0), size);
-    size = receive(bench, fd, answer, sizeof(answer), NULL);
+}
+
+struct coap_message answer_of(struct bench *bench, int fd)
+{
+    static uint8_t answer[2000];
+    struct coap_message message;
+    size_t size = receive(bench, fd, answer, sizeof(answer), NULL);
+
     assert_int_equal(coap_message_parse(bytes_view(answer, size), &message), 0);
     return message;
+}
+
+struct coap_message ask(struct bench *bench, int fd, const struct asking *asking)
+{
+    ask_on(fd, asking);
+    return answer_of(bench, fd);
+}
+
+static void compose(struct asking *asking, uint8_t code, uint16_t id, const char *path, const char *query, int format,
+                    struct bytes payload)
+{
+    ask_begin(asking, code, id, path);
+    if (format >= 0)
+        coap_message_add_uint(&asking->writer, COAP_MSG_OPT_CONTENT_FORMAT, (uint32_t)format);
+    while (query != NULL && *query != '\0') { /* "a=1&b=2" */
+        size_t size = strcspn(query, "&");
+
+        coap_message_add_option(&asking->writer, COAP_MSG_OPT_URI_QUERY, bytes_view(query, size));
+        query += size + (query[size] == '&');
+    }
+    coap_message_add_payload(&asking->writer, payload);
+}
+
+void begin_post(int fd, uint16_t id, const char *path, const char *query, int format, struct bytes payload)
+{
+    struct asking asking;
+
+    compose(&asking, COAP_MSG_POST, id, path, query, format, payload);
+    ask_on(fd, &asking);
 }
 
 struct coap_message ask_simple(struct bench *bench, int fd, uint8_t code, uint16_t id, const char *path,
@@ -349,16 +426,7 @@ struct coap_message ask_simple(struct bench *bench, int fd, uint8_t code, uint16
 {
     struct asking asking;
 
-    ask_begin(&asking, code, id, path);
-    if (format >= 0)
-        coap_message_add_uint(&asking.writer, COAP_MSG_OPT_CONTENT_FORMAT, (uint32_t)format);
-    while (query != NULL && *query != '\0') { /* "a=1&b=2" */
-        size_t size = strcspn(query, "&");
-
-        coap_message_add_option(&asking.writer, COAP_MSG_OPT_URI_QUERY, bytes_view(query, size));
-        query += size + (query[size] == '&');
-    }
-    coap_message_add_payload(&asking.writer, payload);
+    compose(&asking, code, id, path, query, format, payload);
     return ask(bench, fd, &asking);
 }
 

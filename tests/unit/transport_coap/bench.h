@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "daemon/core/ports/store.h"
 #include "daemon/transport_coap/rules.h"
 #include "device_proto/coap_message.h"
 
@@ -30,11 +31,19 @@ struct script {
     struct transport_answer answers[600];
     uint8_t answer_payload[1024];
     size_t answered;
+    bool keeps_still;         /* the rules write nothing */
+    uint64_t refuse_sequence; /* telemetry with this number is refused; 0: none */
+    bool group_open, group_waits;
+    int commits;        /* group_end with something to commit */
+    int commit_result;  /* of group_end */
+    int watched[8];     /* sockets that must have got nothing before a commit; 0: none */
+    bool left_too_soon; /* one had */
 };
 
 struct bench {
     struct loop *loop;
     struct core core;
+    struct store store; /* groups alone */
     struct transport_coap *transport;
     struct loop_timer *limit;
     bool too_late;
@@ -65,6 +74,11 @@ struct asking {
 };
 void ask_begin(struct asking *asking, uint8_t code, uint16_t id, const char *path);
 void ask_query(struct asking *asking, const char *query);
+/* Sends and does not wait. */
+void ask_on(int fd, const struct asking *asking);
+void begin_post(int fd, uint16_t id, const char *path, const char *query, int format, struct bytes payload);
+/* The answer that is there, or comes. */
+struct coap_message answer_of(struct bench *bench, int fd);
 /* Sends, and gives the answer; its views point into a buffer that the next one overwrites. */
 struct coap_message ask(struct bench *bench, int fd, const struct asking *asking);
 /* The same for the most common request: a path, perhaps one query, perhaps a payload of that format. */

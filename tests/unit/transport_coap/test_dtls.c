@@ -183,12 +183,35 @@ static void a_wrong_key_gets_no_answer_and_hinders_nobody(void **state)
     disconnect(&wrong);
 }
 
+/* Its goodbye is already there when the commit is: the answer has nobody to go to any more. */
+static void a_peer_that_leaves_before_the_commit_hinders_nobody(void **state)
+{
+    struct bench *bench = *state;
+    struct client leaves, stays;
+
+    connect_as(&leaves, bench, "node1", key);
+    post(&leaves, "t", "d=node1&s=1", 110, reading);
+    connect_as(&stays, bench, "node1", key);
+    post(&stays, "t", "d=node1&s=2", 110, reading);
+    assert_int_equal(bench->script.commits, 2);
+    start_post(&leaves, "t", "d=node1&s=3", 110, reading);
+    disconnect(&leaves); /* says so by DTLS, before the daemon has run */
+    post(&stays, "t", "d=node1&s=4", 110, reading);
+    assert_int_equal(stays.code, COAP_MSG_CHANGED);
+    assert_int_equal(leaves.code, 0);
+    assert_int_equal(bench->script.calls, 4);
+    assert_int_equal(bench->script.commits, 3);
+    assert_int_equal(transport_coap_counted(bench->transport, TRANSPORT_COAP_HELD), 4);
+    disconnect(&stays);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
         T(a_peer_with_the_right_key_speaks_for_its_own_name_and_no_other),
         T(a_name_without_a_key_gets_no_handshake),
+        T(a_peer_that_leaves_before_the_commit_hinders_nobody),
         T(a_wrong_key_gets_no_answer_and_hinders_nobody),
     };
     return cmocka_run_group_tests_name("DTLS with pre-shared keys", tests, NULL, NULL);
