@@ -11,6 +11,7 @@ static const struct column policy_columns[] = {
     { "LOWER", "lower", true },
     { "UPPER", "upper", true },
     { "UNIT", "unit_text", false },
+    { "DIMENSION", "dimension", true },
     { "PER READING", "epsilon_per_reading", true },
     { "CONTRIBUTIONS", "contributions", true },
     { "INTERVAL MS", "interval_ms", true },
@@ -56,6 +57,7 @@ static int policy_set(struct call *call)
 
     common_put(call, body, "lower", "lower");
     common_put(call, body, "upper", "upper");
+    common_put(call, body, "norm", "norm");
     common_put(call, body, "unit", "unit_text");
     common_put(call, body, "epsilon-per-reading", "epsilon_per_reading");
     common_put(call, body, "mechanism", "mechanism");
@@ -64,6 +66,8 @@ static int policy_set(struct call *call)
     if (call_option(call, "event-level") != NULL)
         json_object_set_new(body, "event_level", json_integer(1));
     int r = common_put_integer(call, body, "scale", "scale", 1, 1000000);
+    if (r == EXIT_DONE)
+        r = common_put_integer(call, body, "dimension", "dimension", 1, 4096);
     if (r == EXIT_DONE)
         r = common_put_integer(call, body, "truth", "truth", 1, 1 << 24);
     if (r == EXIT_DONE)
@@ -205,9 +209,11 @@ static const struct option_row show_options[] = {
 };
 
 static const struct option_row policy_options[] = {
-    { "lower", 0, "D", true, "readings below count as this, as -20" },
-    { "upper", 0, "D", true, "readings above count as this, as 60" },
-    { "scale", 0, "N", false, "fixed point: parts of one unit, a power of ten (100)" },
+    { "lower", 0, "D", false, "readings below count as this, as -20; not with --dimension" },
+    { "upper", 0, "D", false, "readings above count as this, as 60; not with --dimension" },
+    { "dimension", 0, "N", false, "readings are vectors of so many whole numbers, 1 to 4096" },
+    { "norm", 0, "D", false, "vectors are scaled down to this L2 norm, as 1000" },
+    { "scale", 0, "N", false, "fixed point: parts of one unit, a power of ten (100, of vectors 1)" },
     { "unit", 0, "U", false, "SenML's name of the unit, as Cel" },
     { "epsilon-per-reading", 0, "E", false, "what one reading noised on board costs (0.1)" },
     { "mechanism", 0, "M", false,
@@ -218,7 +224,7 @@ static const struct option_row policy_options[] = {
     { "privacy-unit", 0, "U", false, "who is protected: device, device-epoch or event (device-epoch)" },
     { "event-level", 0, NULL, false, "yes, single readings only are protected; with --privacy-unit event" },
     { "adjacency", 0, "A", false, "what may differ between neighbours: zero-out or replace (zero-out)" },
-    { "contributions", 0, "N", false, "most readings of a device that count in an epoch (24)" },
+    { "contributions", 0, "N", false, "most readings of a device that count in an epoch (24, of vectors 1)" },
     { "interval", 0, "TIME", false, "between two readings (60s)" },
     { "retention", 0, "TIME", false, "raw readings are deleted after that (7d)" },
     { 0 },
@@ -243,7 +249,8 @@ static const struct option_row list_options[] = { OPTION_LIMIT, { 0 } };
 const struct command policy_commands[] = {
     { "policy set", "SENSOR", "Sets a sensor's next noise policy; devices fetch it, signed.", policy_options,
       "tinypartctl policy set temperature --lower -20 --upper 60 --unit Cel --interval 5m --epsilon-per-reading 0.05\n"
-      "tinypartctl policy set door --lower 0 --upper 1 --scale 1 --mechanism krr --truth 3 --lie 1 --memo-step 1",
+      "tinypartctl policy set door --lower 0 --upper 1 --scale 1 --mechanism krr --truth 3 --lie 1 --memo-step 1\n"
+      "tinypartctl policy set gradient --dimension 256 --norm 1000 --interval 1h",
       policy_set, false },
     { "policy list", NULL, "Lists the policies, all versions.", list_options, "tinypartctl policy list", policy_list,
       false },

@@ -29,6 +29,7 @@ static const struct column plan_columns[] = {
     { "devices exhausted", "exhausted_devices", false },
     { "the first", "first_exhausted", false },
     { "95 % error", "error95", false },
+    { "L2 error", "l2_error", false },
     { "rho a device", "device_loss.rho", false },
     { "delta a device", "device_loss.delta", false },
     { "epsilon needed", "needed.epsilon", false },
@@ -53,6 +54,10 @@ static const struct column answer_columns[] = {
     { "the largest", "top", false },
     { "devices", "devices", false },
     { "devices charged", "charged", false },
+    { "dimension", "dimension", true },
+    { "each clipped to", "norm", false },
+    { "the sum", "vector", false },
+    { "L2 error", "l2_error", false },
     { "unit", "unit", false },
     { "95 % interval", "error95", false },
     { "devices asked", "cohort", false },
@@ -65,6 +70,24 @@ static const struct column answer_columns[] = {
     { NULL, NULL, false },
 };
 
+#define SHOWN_COORDINATES 8
+
+/* Nobody reads thousands of numbers in a line. */
+static void shorten_vector(json_t *answer)
+{
+    const json_t *vector = json_object_get(answer, "vector");
+    char text[320] = "";
+    size_t size = 0;
+
+    if (json_array_size(vector) <= SHOWN_COORDINATES)
+        return;
+    for (size_t i = 0; i < SHOWN_COORDINATES; i++)
+        size += (size_t)snprintf(text + size, sizeof(text) - size, "%lld,",
+                                 (long long)json_integer_value(json_array_get(vector, i)));
+    snprintf(text + size, sizeof(text) - size, "... (%zu in all; --output FILE saves them)", json_array_size(vector));
+    json_object_set_new(answer, "vector", json_string(text));
+}
+
 static void show_answer(struct call *call, const json_t *release)
 {
     if (call->output->is_json) {
@@ -74,7 +97,32 @@ static void show_answer(struct call *call, const json_t *release)
     call->output->done(call->output, "release %lld%s", (long long)json_integer_value(json_object_get(release, "id")),
                        json_is_true(json_object_get(release, "replayed")) ? " (replayed from the store, at no cost)"
                                                                           : "");
+    shorten_vector(json_object_get(release, "answer"));
     call->output->object(call->output, json_object_get(release, "answer"), answer_columns);
+}
+
+/* The stored answer, byte for byte, into the file that --output names, if any. */
+static int save_answer(struct call *call, const char *id)
+{
+    struct path path = path_of("/v1/releases/%s/answer", id);
+    const char *file = call_option(call, "output");
+    char *text = NULL;
+
+    if (file == NULL)
+        return EXIT_DONE;
+    int r = client_raw(call->client, &path, &text);
+    if (r == EXIT_DONE)
+        r = common_write(file, bytes_of_text(text != NULL ? text : ""));
+    free(text);
+    return r;
+}
+
+static int save_answer_of(struct call *call, const json_t *release)
+{
+    char id[24];
+
+    snprintf(id, sizeof(id), "%lld", (long long)json_integer_value(json_object_get(release, "id")));
+    return save_answer(call, id);
 }
 
 static int preview(struct call *call, json_t *body)
@@ -113,8 +161,10 @@ static int create(struct call *call)
     if (call_option(call, "dry-run") != NULL)
         return preview(call, body);
     r = common_send(call, "POST", &path, body, &release);
-    if (r == EXIT_DONE)
+    if (r == EXIT_DONE) {
         show_answer(call, release);
+        r = save_answer_of(call, release);
+    }
     json_decref(release);
     return r;
 }
@@ -143,6 +193,8 @@ static int answer(struct call *call)
     struct path path = path_of("/v1/releases/%s/answer", call->arguments[0]);
     char *text = NULL;
 
+    if (call_option(call, "output") != NULL)
+        return save_answer(call, call->arguments[0]);
     int r = client_raw(call->client, &path, &text);
     if (r == EXIT_DONE && text != NULL)
         fputs(text, stdout);
@@ -152,7 +204,8 @@ static int answer(struct call *call)
 
 static const struct option_row create_options[] = {
     { "tenant", 0, "T", false, "who asks (a tenant's own token knows)" },
-    { "query", 0, "Q", true, "count, sum, mean, variance, histogram, quantiles, top, device-count or device-sum" },
+    { "query", 0, "Q", true,
+      "count, sum, mean, variance, histogram, quantiles, top, device-count, device-sum or vector-sum" },
     { "sensor", 0, "S", true, "of which sensor" },
     { "selector", 'l', "L", true, "over which devices" },
     { "epsilon", 0, "E", false, "privacy to spend, on every device asked and epoch touched, as 0.5" },
@@ -167,22 +220,29 @@ static const struct option_row create_options[] = {
     { "to", 0, "TIME", false, "its end, not included; else now" },
     { "request", 0, "ID", false, "the same id with the same request replays the same answer, free of charge" },
     { "error", 0, "X", false, "with --dry-run: which epsilon or rho keeps the 95 % error at X" },
+    { "output", 0, "FILE", false, "save the answer there, too, byte for byte" },
     { "dry-run", 0, NULL, false, "only say what it would cost, and whether it would pass" },
     { 0 },
 };
 
 static const struct option_row list_options[] = { OPTION_LIMIT, { 0 } };
 
+static const struct option_row answer_options[] = {
+    { "output", 0, "FILE", false, "save it there instead" },
+    { 0 },
+};
+
 const struct command release_commands[] = {
     { "release create", NULL, "Asks for a noised answer; charges budget and filters, or replays.", create_options,
       "tinypartctl release create --tenant acme --query mean --sensor temperature --selector site=lyon --epsilon 0.5 "
       "--dry-run\n"
       "tinypartctl release create --tenant acme --query mean --sensor temperature --selector site=lyon --epsilon 0.5 "
-      "--request monday",
+      "--request monday\n"
+      "tinypartctl release create --tenant acme --query vector-sum --sensor gradient --rho 0.05 --dry-run",
       create, false },
     { "release list", NULL, "Lists the releases.", list_options, "tinypartctl release list", list, false },
     { "release show", "ID", "Shows a release and its answer.", NULL, "tinypartctl release show 3", show, false },
-    { "release answer", "ID", "Prints the stored answer byte for byte.", NULL, "tinypartctl release answer 3", answer,
-      false },
+    { "release answer", "ID", "Prints the stored answer byte for byte.", answer_options,
+      "tinypartctl release answer 3\ntinypartctl release answer 3 --output round-7.json", answer, false },
     { 0 },
 };

@@ -1,11 +1,12 @@
 /* policy_doc.c - noise policies as signed CBOR.
- * All keys of one of the two forms are there, in ascending order, and no others: a device that meets a rule which it
+ * All keys of one of the three forms are there, in ascending order, and no others: a device that meets a rule which it
  * does not know must not noise by the ones that it does. The external data of the signature says what is signed, so
  * that a signature over something else of the maintainer's can never pass for a policy. */
 #include "device_proto/policy_doc.h"
 
 #include "device_proto/cbor.h"
 #include "device_proto/cose.h"
+#include "device_proto/vector.h"
 
 #define EXTERNAL_AAD      "tinypart noise policy"
 #define KID_MAX           16u
@@ -14,6 +15,7 @@
 #define MICRO_EPSILON_MAX 1000000000000u /* an epsilon of a million protects nobody: a bound for arithmetic only */
 #define FIELDS_FIRST      16u
 #define FIELDS_SECOND     18u
+#define FIELDS_THIRD      19u
 
 enum policy_key {
     KEY_SENSOR = 1,
@@ -34,6 +36,7 @@ enum policy_key {
     KEY_OUTPUT_BOUND,
     KEY_MEMO_STEP, /* from here on in the second form only */
     KEY_DELTA,
+    KEY_DIMENSION, /* in the third form only */
 };
 
 /* ---- what a policy may say ---- */
@@ -182,6 +185,16 @@ static bool needs_second_form(const struct noise_policy *policy)
            (policy->mechanism == POLICY_RANDOMIZED_RESPONSE && (policy->lower != 0 || policy->upper != 1));
 }
 
+static bool vector_in_bounds(const struct noise_policy *policy)
+{
+    return policy->dimension == 0 || (policy->dimension <= VECTOR_DIMENSION_MAX && policy->lower == -policy->upper);
+}
+
+static uint64_t fields_of(const struct noise_policy *policy)
+{
+    return policy->dimension != 0 ? FIELDS_THIRD : needs_second_form(policy) ? FIELDS_SECOND : FIELDS_FIRST;
+}
+
 static int check_added_noise(const struct noise_policy *policy)
 {
     if (policy->micro_epsilon == 0 || policy->parameter_num == 0)
@@ -208,11 +221,14 @@ static int check_weights(const struct noise_policy *policy)
 
 int policy_check(const struct noise_policy *policy)
 {
-    if (!values_in_bounds(policy))
+    if (!values_in_bounds(policy) || (policy->dimension != 0 && policy->mechanism != POLICY_NONE))
         return POLICY_VALUE;
     switch (policy->mechanism) {
     case POLICY_NONE:
-        return policy->micro_epsilon == 0 && policy->output_bound == 0 && !needs_second_form(policy) ? 0 : POLICY_VALUE;
+        return policy->micro_epsilon == 0 && policy->output_bound == 0 && !needs_second_form(policy) &&
+                       vector_in_bounds(policy)
+                   ? 0
+                   : POLICY_VALUE;
     case POLICY_DISCRETE_LAPLACE:
     case POLICY_GEOMETRIC:
         return check_added_noise(policy);
@@ -248,7 +264,7 @@ static size_t write_policy(const struct noise_policy *policy, uint8_t out[POLICY
 {
     struct cbor_writer writer = cbor_writer_on(out, POLICY_SIZE_MAX);
 
-    cbor_write_map(&writer, needs_second_form(policy) ? FIELDS_SECOND : FIELDS_FIRST);
+    cbor_write_map(&writer, fields_of(policy));
     write_text_field(&writer, KEY_SENSOR, policy->sensor);
     write_uint_field(&writer, KEY_VERSION, policy->version);
     write_uint_field(&writer, KEY_UNIT, policy->unit);
@@ -265,10 +281,12 @@ static size_t write_policy(const struct noise_policy *policy, uint8_t out[POLICY
     write_uint_field(&writer, KEY_CONTRIBUTIONS, policy->contributions);
     write_uint_field(&writer, KEY_INTERVAL_S, policy->interval_s);
     write_int_field(&writer, KEY_OUTPUT_BOUND, policy->output_bound);
-    if (needs_second_form(policy)) {
+    if (fields_of(policy) >= FIELDS_SECOND) {
         write_uint_field(&writer, KEY_MEMO_STEP, policy->memo_step);
         write_uint_field(&writer, KEY_DELTA, policy->delta);
     }
+    if (fields_of(policy) == FIELDS_THIRD)
+        write_uint_field(&writer, KEY_DIMENSION, policy->dimension);
     return writer.size; /* policy_check keeps it below POLICY_SIZE_MAX */
 }
 
@@ -324,10 +342,11 @@ static int read_policy(struct bytes encoded, struct noise_policy *out)
     struct cbor_reader reader = cbor_reader_on(encoded, CBOR_CANONICAL);
     struct cbor_list pairs = cbor_read_map(&reader);
     struct noise_policy policy;
-    bool second = pairs.left == FIELDS_SECOND;
+    const uint64_t fields = pairs.left;
+    const bool second = fields >= FIELDS_SECOND;
     int r;
 
-    if (pairs.left != FIELDS_FIRST && !second)
+    if (fields != FIELDS_FIRST && fields != FIELDS_SECOND && fields != FIELDS_THIRD)
         return POLICY_STRUCTURE;
     policy.sensor = read_text_field(&reader, KEY_SENSOR);
     policy.version = (uint32_t)read_uint_field(&reader, KEY_VERSION, UINT32_MAX);
@@ -347,10 +366,12 @@ static int read_policy(struct bytes encoded, struct noise_policy *out)
     policy.output_bound = read_int_field(&reader, KEY_OUTPUT_BOUND);
     policy.memo_step = second ? (uint32_t)read_uint_field(&reader, KEY_MEMO_STEP, UINT32_MAX) : 0;
     policy.delta = second ? read_uint_field(&reader, KEY_DELTA, UINT64_MAX) : 0;
+    policy.dimension =
+        fields == FIELDS_THIRD ? (uint32_t)read_uint_field(&reader, KEY_DIMENSION, VECTOR_DIMENSION_MAX) : 0;
     if (cbor_reader_finish(&reader) != 0)
         return POLICY_STRUCTURE;
     r = policy_check(&policy);
-    if (r == 0 && second != needs_second_form(&policy))
+    if (r == 0 && fields != fields_of(&policy))
         r = POLICY_STRUCTURE; /* there is one way to write a policy */
     if (r == 0)
         *out = policy;

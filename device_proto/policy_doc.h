@@ -57,6 +57,9 @@ struct noise_policy {
     uint32_t memo_step; /* 0: each reading gets fresh noise; else one answer for ever for all that rounds to the same
                            multiple of so many steps (noise_response.h) */
     uint64_t delta;     /* 2^-64ths, charged for each reading; not 0 with POLICY_GEOMETRIC, and with that only */
+    uint32_t dimension; /* 0: readings are numbers. Else each is a vector of so many whole numbers (vector.h), at most
+                           VECTOR_DIMENSION_MAX, clipped to the L2 norm upper (lower = -upper); with POLICY_NONE only:
+                           what hides a vector is noised with the sum */
 };
 
 /* What a reading that was noised by a policy may be, as a whole number: lower..upper in steps of scale, or where

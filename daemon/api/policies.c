@@ -9,8 +9,10 @@
 
 FORM(policy_form, struct policy_order,
      { "sensor", FIELD_TEXT, true, offsetof(struct policy_order, sensor), 1, NAME_SIZE - 1 },
-     { "lower", FIELD_TEXT, true, offsetof(struct policy_order, lower), 1, 40 },
-     { "upper", FIELD_TEXT, true, offsetof(struct policy_order, upper), 1, 40 },
+     { "lower", FIELD_TEXT, false, offsetof(struct policy_order, lower), 1, 40 },
+     { "upper", FIELD_TEXT, false, offsetof(struct policy_order, upper), 1, 40 },
+     { "dimension", FIELD_INTEGER, false, offsetof(struct policy_order, dimension), 1, 4096 },
+     { "norm", FIELD_TEXT, false, offsetof(struct policy_order, norm), 1, 40 },
      { "scale", FIELD_INTEGER, false, offsetof(struct policy_order, scale), 1, 1000000 },
      { "unit_text", FIELD_TEXT, false, offsetof(struct policy_order, unit_text), 0, 15 },
      { "epsilon_per_reading", FIELD_TEXT, false, offsetof(struct policy_order, epsilon_per_reading), 1, 40 },
@@ -43,14 +45,14 @@ static json_t *document_json(const struct policy *policy)
 
 static json_t *policy_json(const struct policy *policy)
 {
-    return json_pack("{s:I,s:o,s:I,s:s,s:s,s:I,s:I,s:o,s:o,s:o,s:s,s:I,s:I,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "id",
+    return json_pack("{s:I,s:o,s:I,s:s,s:s,s:I,s:I,s:I,s:o,s:o,s:o,s:s,s:I,s:I,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "id",
                      (json_int_t)policy->id, "sensor", json_words(policy->sensor), "version",
                      (json_int_t)policy->version, "unit", policy->unit, "adjacency", policy->adjacency, "epoch_ms",
-                     (json_int_t)policy->epoch_ms, "scale", (json_int_t)policy->scale, "lower",
-                     scaled_json(policy->lower, policy->scale), "upper", scaled_json(policy->upper, policy->scale),
-                     "unit_text", json_words_or_null(policy->unit_text), "mechanism", policy->mechanism,
-                     "parameter_num", (json_int_t)policy->parameter_num, "parameter_den",
-                     (json_int_t)policy->parameter_den, "memo_step", (json_int_t)policy->memo_step,
+                     (json_int_t)policy->epoch_ms, "dimension", (json_int_t)policy->dimension, "scale",
+                     (json_int_t)policy->scale, "lower", scaled_json(policy->lower, policy->scale), "upper",
+                     scaled_json(policy->upper, policy->scale), "unit_text", json_words_or_null(policy->unit_text),
+                     "mechanism", policy->mechanism, "parameter_num", (json_int_t)policy->parameter_num,
+                     "parameter_den", (json_int_t)policy->parameter_den, "memo_step", (json_int_t)policy->memo_step,
                      "epsilon_per_reading", json_epsilon(policy->reading.ueps), "loss_per_reading",
                      json_loss(&policy->reading), "contributions", (json_int_t)policy->contributions, "interval_ms",
                      (json_int_t)policy->interval_ms, "retention_ms", (json_int_t)policy->retention_ms, "created_at",

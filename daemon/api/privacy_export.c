@@ -175,14 +175,22 @@ static int write_charge(void *context, const struct ledger_charge *charge)
 
 static int write_release(void *context, const struct release *release)
 {
-    return line(context, "release",
-                json_pack("{s:I,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "id", (json_int_t)release->id,
-                          "request", json_words(release->request), "tenant_id", (json_int_t)release->tenant_id, "query",
-                          json_words(release->query), "sensor", json_words(release->sensor), "selector",
-                          json_words(release->selector), "parameters", json_words(release->parameters), "mechanism",
-                          json_words(release->mechanism), "policy_version", (json_int_t)release->policy_version,
-                          "devices", (json_int_t)release->cohort, "created_ms", (json_int_t)release->created_ms, "loss",
-                          loss_json(&release->loss), "answer", json_words(release->answer)));
+    struct writing *writing = context;
+    struct buffer answer;
+
+    buffer_init(&answer, RELEASE_ANSWER_MAX);
+    int r = release_answer_append(writing->request->core, release, &answer);
+    if (r == 0)
+        r = line(writing, "release",
+                 json_pack("{s:I,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "id", (json_int_t)release->id,
+                           "request", json_words(release->request), "tenant_id", (json_int_t)release->tenant_id,
+                           "query", json_words(release->query), "sensor", json_words(release->sensor), "selector",
+                           json_words(release->selector), "parameters", json_words(release->parameters), "mechanism",
+                           json_words(release->mechanism), "policy_version", (json_int_t)release->policy_version,
+                           "devices", (json_int_t)release->cohort, "created_ms", (json_int_t)release->created_ms,
+                           "loss", loss_json(&release->loss), "answer", json_words((const char *)answer.data)));
+    buffer_deinit(&answer);
+    return r;
 }
 
 /* Texts of an entry are what its hash covers. One that is no UTF-8 would not read back as it was: a fault, not a lie.

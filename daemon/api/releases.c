@@ -48,15 +48,21 @@ static json_t *summary_json(const struct release *release)
 
 static int reply_release(struct request *request, unsigned status, const struct release *release)
 {
-    json_t *json = summary_json(release);
+    struct buffer answer;
 
-    if (json == NULL || json_object_set_new(json, "replayed", json_boolean(release->replayed)) != 0) {
+    buffer_init(&answer, RELEASE_ANSWER_MAX);
+    int r = release_answer_append(request->core, release, &answer);
+    json_t *json = r == 0 ? summary_json(release) : NULL;
+    if (r != 0 || json == NULL || json_object_set_new(json, "replayed", json_boolean(release->replayed)) != 0) {
         json_decref(json);
-        return -ENOMEM;
+        buffer_deinit(&answer);
+        return r != 0 ? r : -ENOMEM;
     }
     request->reply.status = status;
     request->reply.type = "application/json";
-    return json_append_with(&request->reply.body, json, "answer", bytes_view(release->answer, release->answer_size));
+    r = json_append_with(&request->reply.body, json, "answer", buffer_view(&answer));
+    buffer_deinit(&answer);
+    return r;
 }
 
 static int add_release(void *context, const struct release *release)
@@ -108,6 +114,21 @@ static json_t *error_json(const struct release_plan *plan)
     return json_string(text);
 }
 
+/* Of a sum of vectors, how far off all of it is in L2 norm, on average at most. */
+static json_t *l2_json(const struct release_plan *plan)
+{
+    char text[32];
+    __int128 millionths;
+
+    if (plan->l2_error == 0 || plan->error95_den <= 0)
+        return json_null();
+    millionths = ((__int128)plan->l2_error * 1000000 + plan->error95_den - 1) / plan->error95_den;
+    if (millionths > INT64_MAX)
+        return json_null();
+    fixed_format((int64_t)millionths, 6, text);
+    return json_string(text);
+}
+
 /* What such releases exhaust first. */
 static json_t *first_json(const struct release_plan *plan)
 {
@@ -124,16 +145,16 @@ json_t *release_plan_json(const struct release_plan *plan)
 {
     json_t *problem = plan->would_pass ? json_null() : problem_json(plan->refusal, &plan->why);
 
-    return json_pack("{s:b,s:b,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "would_pass",
-                     plan->would_pass, "replay", plan->replay, "problem", problem, "needed",
-                     plan->has_needed ? json_loss(&plan->needed) : json_null(), "exhausts_first", first_json(plan),
-                     "cohort", (json_int_t)plan->cohort, "charged", (json_int_t)plan->charged, "epochs",
-                     (json_int_t)plan->epochs, "epsilon_per_device", json_epsilon(plan->device_loss.ueps),
-                     "tenant_epsilon", json_epsilon(plan->tenant_loss.ueps), "tenant_left_epsilon",
-                     json_epsilon(plan->tenant_left.ueps), "exhausted_devices", (json_int_t)plan->exhausted_devices,
-                     "first_exhausted", json_words_or_null(plan->first_exhausted), "error95", error_json(plan), "loss",
-                     json_loss(&plan->loss), "device_loss", json_loss(&plan->device_loss), "tenant_loss",
-                     json_loss(&plan->tenant_loss), "tenant_left", json_loss_caps(&plan->tenant_left));
+    return json_pack(
+        "{s:b,s:b,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "would_pass", plan->would_pass,
+        "replay", plan->replay, "problem", problem, "needed", plan->has_needed ? json_loss(&plan->needed) : json_null(),
+        "exhausts_first", first_json(plan), "cohort", (json_int_t)plan->cohort, "charged", (json_int_t)plan->charged,
+        "epochs", (json_int_t)plan->epochs, "epsilon_per_device", json_epsilon(plan->device_loss.ueps),
+        "tenant_epsilon", json_epsilon(plan->tenant_loss.ueps), "tenant_left_epsilon",
+        json_epsilon(plan->tenant_left.ueps), "exhausted_devices", (json_int_t)plan->exhausted_devices,
+        "first_exhausted", json_words_or_null(plan->first_exhausted), "error95", error_json(plan), "l2_error",
+        l2_json(plan), "loss", json_loss(&plan->loss), "device_loss", json_loss(&plan->device_loss), "tenant_loss",
+        json_loss(&plan->tenant_loss), "tenant_left", json_loss_caps(&plan->tenant_left));
 }
 
 int releases_preview(struct request *request, struct why *why)
@@ -171,8 +192,7 @@ int releases_answer(struct request *request, struct why *why)
         return r;
     request->reply.status = 200;
     request->reply.type = "application/json";
-    buffer_append(&request->reply.body, release.answer, release.answer_size);
-    return request->reply.body.fault;
+    return release_answer_append(request->core, &release, &request->reply.body);
 }
 
 int releases_explanation(struct request *request, struct why *why)

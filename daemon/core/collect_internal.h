@@ -18,6 +18,7 @@ struct kept {
     unsigned rule; /* index */
     int64_t value; /* scaled */
     int64_t time_ms;
+    struct bytes vector; /* of a sensor of vectors instead of a value: as it came, a view into the record */
 };
 
 /* A tenant that a live grant gives some of the pack's sensors. */
@@ -54,6 +55,14 @@ int pack_offend(struct pack *pack, int refusal, const char *where, struct why *w
 int pack_watch(struct core *core, struct pack *pack, struct why *why);
 /* After a refusal took everything back: what must be remembered of the pack all the same. */
 int pack_remember(struct core *core, const struct pack *pack);
+
+/* Refuses a pack for a reading that is none of its sensor's kind. A kind of device that obeys signed policies knows
+ * which that is, and is suspect from then on. */
+int pack_misshape(struct pack *pack, const struct rule *rule, struct why *why, const char *what);
+/* collect_vector.c: the vector of a record, checked; and into the store. */
+int vector_take(struct pack *pack, const struct rule *rule, const struct senml_record *record, struct bytes *out,
+                struct why *why);
+int vector_keep(struct core *core, struct pack *pack, const struct kept *kept, struct why *why);
 
 /* Whether a posting peer may speak for a device, and how its host compares with the address it registered. */
 bool peer_is_host_of(const char *peer, const char *address);

@@ -132,20 +132,24 @@ static int rule_find(struct core *core, struct pack *pack, const char *sensor, u
     return r;
 }
 
-static int value_read(struct pack *pack, const struct rule *rule, const struct senml_record *record, int64_t *out,
+static int value_read(struct pack *pack, const struct rule *rule, const struct senml_record *record, struct kept *kept,
                       struct why *why)
 {
     const struct policy *policy = &rule->policy;
-    int64_t least, most;
+    int64_t least, most, *out = &kept->value;
     bool is_plain;
 
-    if (record->kind != SENML_NUMBER || record->has_sum)
+    if (policy->dimension == 0 && record->kind == SENML_DATA)
+        return pack_misshape(pack, rule, why, "a data value (vd) instead of a number");
+    if (policy->dimension == 0 && (record->kind != SENML_NUMBER || record->has_sum))
         return refuse(why, REFUSED_INVALID, rule->sensor, NULL, "a reading of sensor %s is one number", rule->sensor);
     if (strcmp(record->unit, policy->unit_text) != 0) {
         pack->counter = COUNT_TELEMETRY_OUT_OF_POLICY;
         return refuse(why, REFUSED_INVALID, rule->sensor, NULL, "sensor %s is measured in \"%s\", not in \"%s\"",
                       rule->sensor, policy->unit_text, record->unit);
     }
+    if (policy->dimension > 0)
+        return vector_take(pack, rule, record, &kept->vector, why);
     policy_output_range(&rule->document, &least, &most, &is_plain);
     is_plain = is_plain && pack->telemetry->policy_version > 0;
     if (decimal_scale(record->number, is_plain ? 1 : (uint32_t)policy->scale, out) != 0)
@@ -173,7 +177,7 @@ static int record_read(struct core *core, struct pack *pack, const struct senml_
         core->counters[COUNT_TELEMETRY_NO_POLICY]++;
         return 0;
     }
-    r = value_read(pack, &pack->rules[kept.rule], record, &kept.value, why);
+    r = value_read(pack, &pack->rules[kept.rule], record, &kept, why);
     if (r != 0)
         return r;
     if (kept.time_ms < pack->now_ms - TIME_OFF_MS || kept.time_ms > pack->now_ms + TIME_OFF_MS)

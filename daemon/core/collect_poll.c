@@ -99,6 +99,8 @@ static int question_load(struct core *core, int64_t device_id, unsigned slot, st
         r = REFUSED_UNKNOWN;
     if (r == 0)
         r = store->policy_newest(store, out->image.sensor, &out->policy);
+    if (r == 0 && out->policy.dimension > 0) /* an answer is a number, and no vector */
+        r = REFUSED_UNKNOWN;
     if (r == 0)
         r = grant_covers(core, out->slot.tenant_id, &out->device, (int)slot, out->image.sensor, NULL, 0, NULL);
     return r;

@@ -214,6 +214,12 @@ int pack_store(struct core *core, struct pack *pack, struct why *why)
 
     for (unsigned i = 0; i < pack->kept_count; i++) {
         const struct rule *rule = &pack->rules[pack->kept[i].rule];
+        if (rule->policy.dimension > 0) {
+            int fault = vector_keep(core, pack, &pack->kept[i], why);
+            if (fault != 0)
+                return fault;
+            continue;
+        }
         struct reading reading = {
             .device_id = pack->device.id,
             .epoch = pack->epoch,

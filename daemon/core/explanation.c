@@ -28,7 +28,13 @@ struct explained {
     struct policy policy;
     int64_t epochs;
     struct loss_caps filter_cap; /* the lowest of the epochs touched */
+    struct buffer answer;        /* the whole of it */
 };
+
+static const char *answer_of(const struct explained *it)
+{
+    return (const char *)it->answer.data;
+}
 
 /* The number or text of the first member of that name at or after from; "" where it is none of those. */
 static const char *member(const char *from, const char *name, char out[MEMBER_SIZE])
@@ -126,7 +132,7 @@ static void say_noise(struct buffer *out, const struct explained *it)
 {
     const bool is_gauss = strcmp(it->release.mechanism, "gaussian") == 0;
     char quantity[MEMBER_SIZE], num[MEMBER_SIZE], den[MEMBER_SIZE], step[MEMBER_SIZE];
-    const char *at = strstr(it->release.answer, "\"noise\":[");
+    const char *at = strstr(answer_of(it), "\"noise\":[");
     const char *between = "";
 
     buffer_format(out,
@@ -149,15 +155,21 @@ static void say_noise(struct buffer *out, const struct explained *it)
 static void say_interval(struct buffer *out, const struct explained *it)
 {
     const struct policy *policy = &it->policy;
-    const char *at = strstr(it->release.answer, "\"error95\":");
-    const char *privacy = strstr(it->release.answer, "\"privacy\":{");
+    const char *at = strstr(answer_of(it), "\"error95\":");
+    const char *privacy = strstr(answer_of(it), "\"privacy\":{");
     char low[MEMBER_SIZE] = "", high[MEMBER_SIZE] = "", lower[32], upper[32];
 
     fixed_format(policy->lower, digits_of_scale(policy->scale), lower);
     fixed_format(policy->upper, digits_of_scale(policy->scale), upper);
-    buffer_format(
-        out, "Of a device at most %lld readings count in an epoch, raw ones as if they were between %s and %s%s%s. ",
-        (long long)policy->contributions, lower, upper, policy->unit_text[0] != '\0' ? " " : "", policy->unit_text);
+    if (policy->dimension > 0)
+        buffer_format(
+            out, "Of a device at most %lld vectors count in an epoch, each scaled down to an L2 norm of %s%s%s. ",
+            (long long)policy->contributions, upper, policy->unit_text[0] != '\0' ? " " : "", policy->unit_text);
+    else
+        buffer_format(
+            out,
+            "Of a device at most %lld readings count in an epoch, raw ones as if they were between %s and %s%s%s. ",
+            (long long)policy->contributions, lower, upper, policy->unit_text[0] != '\0' ? " " : "", policy->unit_text);
     if (at != NULL && privacy != NULL && at > privacy)
         at = NULL;
     if (at != NULL && strncmp(at, "\"error95\":{\"half_width\":", 24) == 0) {
@@ -240,6 +252,8 @@ static int explained_read(struct core *core, const struct caller *caller, int64_
 
     int r = release_get(core, caller, id, &out->release, why);
     if (r == 0)
+        r = release_answer_append(core, &out->release, &out->answer);
+    if (r == 0)
         r = store->policy_version(store, out->release.sensor, out->release.policy_version, &out->policy);
     if (r != 0)
         return r == REFUSED_UNKNOWN && out->release.id == id ? -ENOENT : r;
@@ -265,6 +279,7 @@ int release_explain(struct core *core, const struct caller *caller, int64_t id, 
     if (it == NULL)
         return -ENOMEM;
     buffer_init(&text, EXPLANATION_SIZE - 1);
+    buffer_init(&it->answer, RELEASE_ANSWER_MAX);
     int r = explained_read(core, caller, id, it, why);
     if (r == 0) {
         say_what(&text, it);
@@ -281,6 +296,7 @@ int release_explain(struct core *core, const struct caller *caller, int64_t id, 
     if (r == 0)
         memcpy(out, text.data, text.size + 1);
     buffer_deinit(&text);
+    buffer_deinit(&it->answer);
     free(it);
     return r;
 }

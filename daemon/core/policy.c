@@ -22,14 +22,17 @@
 #include "daemon/core/transaction.h"
 #include "device_proto/noise.h"
 #include "device_proto/policy_doc.h"
+#include "device_proto/vector.h"
 
 #define SCALE_DEFAULT         100
 #define CONTRIBUTIONS_DEFAULT 24
 #define CONTRIBUTIONS_MAX     100000
 #define INTERVAL_DEFAULT_MS   60000
-#define INTERVAL_MAX_MS       (30LL * 86400000)
-#define RETENTION_DEFAULT_MS  (7LL * 86400000)
-#define RETENTION_MAX_MS      (3660LL * 86400000)
+/* A device's vectors of one epoch are kept in full: a mebibyte of them at most. */
+#define VECTOR_CONTRIBUTIONS_MAX 64
+#define INTERVAL_MAX_MS          (30LL * 86400000)
+#define RETENTION_DEFAULT_MS     (7LL * 86400000)
+#define RETENTION_MAX_MS         (3660LL * 86400000)
 
 #define WORDS_OF(words) (sizeof(words) / sizeof((words)[0]))
 
@@ -90,7 +93,14 @@ static int lasting_read(const struct policy_order *order, const struct policy *p
 {
     const char *unit_text = order->unit_text != NULL ? order->unit_text : previous != NULL ? previous->unit_text : "";
 
-    out->scale = order->scale != 0 ? order->scale : previous != NULL ? previous->scale : SCALE_DEFAULT;
+    out->dimension = order->dimension != 0 || previous == NULL ? order->dimension : previous->dimension;
+    if (out->dimension < 0 || out->dimension > VECTOR_DIMENSION_MAX)
+        return refuse(why, REFUSED_INVALID, "dimension", NULL, "a vector has 1 to %u coordinates",
+                      VECTOR_DIMENSION_MAX);
+    out->scale = order->scale != 0     ? order->scale
+                 : previous != NULL    ? previous->scale
+                 : out->dimension != 0 ? 1
+                                       : SCALE_DEFAULT;
     if (digits_of_scale(out->scale) < 0)
         return refuse(why, REFUSED_INVALID, "scale", NULL, "the scale must be a power of ten from 1 to 1000000");
     if (text_copy(out->unit_text, sizeof(out->unit_text), unit_text) != 0)
@@ -101,7 +111,34 @@ static int lasting_read(const struct policy_order *order, const struct policy *p
             why, REFUSED_CONFLICT, "sensor", "use another sensor name",
             "sensor %s has the scale %lld and the unit \"%s\" for good: readings of two kinds must not meet in one sum",
             previous->sensor, (long long)previous->scale, previous->unit_text);
+    if (previous != NULL && out->dimension != previous->dimension)
+        return refuse(why, REFUSED_CONFLICT, "sensor", "use another sensor name",
+                      "readings of sensor %s are %s for good", previous->sensor,
+                      previous->dimension == 0 ? "numbers" : "vectors of the dimension that it has");
     return 0;
+}
+
+/* What each reading is clamped to, or a vector's norm. */
+static int bounds_read(const struct policy_order *order, struct policy *out, struct why *why)
+{
+    const int digits = digits_of_scale(out->scale);
+
+    if (out->dimension == 0 && order->norm != NULL)
+        return refuse(why, REFUSED_INVALID, "norm", "give lower and upper; or --dimension", "numbers have no norm");
+    if (out->dimension == 0) {
+        int r = bound_read(order->lower, "lower", digits, &out->lower, why);
+        if (r == 0)
+            r = bound_read(order->upper, "upper", digits, &out->upper, why);
+        return r;
+    }
+    if (order->lower != NULL || order->upper != NULL)
+        return refuse(why, REFUSED_INVALID, order->lower != NULL ? "lower" : "upper", "give the norm instead",
+                      "vectors are bounded by their L2 norm");
+    int r = bound_read(order->norm, "norm", digits, &out->upper, why);
+    if (r == 0 && out->upper < 1)
+        return refuse(why, REFUSED_INVALID, "norm", NULL, "a norm is above 0");
+    out->lower = -out->upper;
+    return r;
 }
 
 /* Who is protected, and against what. */
@@ -132,10 +169,7 @@ static int policy_read(const struct core *core, const struct policy_order *order
     int r = lasting_read(order, previous, out, why);
     if (r != 0)
         return r;
-    int digits = digits_of_scale(out->scale);
-    r = bound_read(order->lower, "lower", digits, &out->lower, why);
-    if (r == 0)
-        r = bound_read(order->upper, "upper", digits, &out->upper, why);
+    r = bounds_read(order, out, why);
     if (r != 0)
         return r;
     if (out->lower >= out->upper)
@@ -143,7 +177,8 @@ static int policy_read(const struct core *core, const struct policy_order *order
     r = promise_read(core, order, out, why);
     if (r != 0)
         return r;
-    r = range_read(order->contributions, CONTRIBUTIONS_DEFAULT, 1, CONTRIBUTIONS_MAX, "contributions",
+    r = range_read(order->contributions, out->dimension != 0 ? 1 : CONTRIBUTIONS_DEFAULT, 1,
+                   out->dimension != 0 ? VECTOR_CONTRIBUTIONS_MAX : CONTRIBUTIONS_MAX, "contributions",
                    &out->contributions, why);
     if (r == 0)
         r = range_read(order->interval_ms, INTERVAL_DEFAULT_MS, 1000, INTERVAL_MAX_MS, "interval", &out->interval_ms,
@@ -227,6 +262,7 @@ static int document_make(const struct core *core, const struct policy_order *ord
         .unit_text = bytes_of_text(policy->unit_text),
         .contributions = (uint32_t)policy->contributions,
         .interval_s = (uint32_t)(policy->interval_ms / 1000),
+        .dimension = (uint32_t)policy->dimension,
     };
 
     int r = policy_mechanism_read(order, &document, policy, why);
@@ -255,6 +291,8 @@ static int policy_audit(struct core *core, const struct caller *caller, const st
     detail_text(&detail, "lower", text);
     fixed_format(policy->upper, digits, text);
     detail_text(&detail, "upper", text);
+    if (policy->dimension > 0)
+        detail_number(&detail, "dimension", policy->dimension);
     fixed_format(policy->reading.ueps, 6, text);
     detail_text(&detail, "epsilon_per_reading", text);
     detail_text(&detail, "mechanism", policy->mechanism);

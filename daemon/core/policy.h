@@ -16,6 +16,8 @@ struct policy {
     char unit[16];      /* of privacy: "device", "device-epoch", "event" */
     char adjacency[16]; /* "zero-out", "replace" */
     int64_t epoch_ms;
+    int64_t dimension;  /* 0: readings are numbers; else vectors of so many coordinates, whose L2 norm is at most upper,
+                           and lower is -upper */
     int64_t scale;      /* fixed point: value * scale is the integer kept; a power of ten, 1 .. 1000000 */
     int64_t lower;      /* scaled */
     int64_t upper;      /* scaled */
@@ -37,16 +39,18 @@ struct policy {
 struct policy_order {
     const char *sensor;
     const char *lower, *upper;       /* decimals: "-20", "60.5" */
-    int64_t scale;                   /* 0: 100 */
+    int64_t dimension;               /* vectors of so many coordinates; 0: numbers, or as the version before */
+    const char *norm;                /* of vectors, instead of lower and upper: the L2 norm that they are clipped to */
+    int64_t scale;                   /* 0: 100, of vectors 1 */
     const char *unit_text;           /* NULL: "" */
     const char *epsilon_per_reading; /* decimal; NULL: "0.1"; for laplace and geometric */
-    const char *mechanism;           /* NULL: "laplace" */
+    const char *mechanism;           /* NULL: "laplace", of vectors "none": there is no other for them */
     int64_t truth, lie;              /* weights of krr, oue, onebit; their epsilon is ln(truth/lie) */
     int64_t memo_step;               /* steps that share one answer for ever; 0: fresh noise each time */
     const char *unit;                /* of privacy; NULL: "device-epoch" */
     unsigned event_level;            /* 1 must be said for the unit "event": it protects one reading alone */
     const char *adjacency;           /* NULL: "zero-out" */
-    int64_t contributions;           /* 0: 24 */
+    int64_t contributions;           /* 0: 24, of vectors 1 */
     int64_t interval_ms;             /* 0: 60 s */
     int64_t retention_ms;            /* 0: 7 days */
 };

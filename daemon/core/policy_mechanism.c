@@ -134,12 +134,17 @@ static int none_read(const struct policy_order *order, struct noise_policy *docu
 int policy_mechanism_read(const struct policy_order *order, struct noise_policy *document, struct policy *policy,
                           struct why *why)
 {
-    const char *name = order->mechanism != NULL ? order->mechanism : mechanisms[POLICY_DISCRETE_LAPLACE];
+    const char *standard = mechanisms[document->dimension > 0 ? POLICY_NONE : POLICY_DISCRETE_LAPLACE];
+    const char *name = order->mechanism != NULL ? order->mechanism : standard;
     bool has_weights;
 
     int r = mechanism_find(name, &document->mechanism, why);
     if (r != 0)
         return r;
+    if (document->dimension > 0 && document->mechanism != POLICY_NONE)
+        return refuse(why, REFUSED_INVALID, "mechanism", "leave it out",
+                      "vectors leave their device as they are and are noised with the sum: noise that hid each of them "
+                      "by itself would drown the sum");
     has_weights = policy_is_answered(document);
     if (!has_weights && (order->truth != 0 || order->lie != 0))
         return refuse(why, REFUSED_INVALID, "truth", NULL, "only krr, oue and onebit have weights");

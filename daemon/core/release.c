@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/buffer.h"
+#include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
 #include "daemon/core/access.h"
 #include "daemon/core/audit.h"
@@ -81,10 +83,13 @@ static int release_answer(struct core *core, struct asked *asked, struct release
     if (r == 0 && query_is_shared(asked->query))
         r = shared_keep(core, asked, out->id);
     if (r == 0)
-        r = release_answer_write(asked, out->id, out->answer, sizeof(out->answer), &out->answer_size);
-    if (r == 0)
-        r = core->store->release_answer(core->store, out->id, out->answer, out->answer_size);
-    return r;
+        r = release_answer_write(asked, out->id, asked->document, RELEASE_ANSWER_MAX + 1, &asked->document_size);
+    if (r != 0)
+        return r;
+    out->answer_size = asked->document_size;
+    if (out->answer_size < sizeof(out->answer))
+        memcpy(out->answer, asked->document, out->answer_size + 1);
+    return core->store->release_answer(core->store, out->id, asked->document, asked->document_size);
 }
 
 static int release_make(struct core *core, const struct caller *caller, const struct release_order *order,
@@ -103,6 +108,9 @@ static int release_make(struct core *core, const struct caller *caller, const st
         r = room_check(core, asked, why);
     if (r != 0)
         return r;
+    asked->document = malloc(RELEASE_ANSWER_MAX + 1);
+    if (asked->document == NULL)
+        return -ENOMEM;
     release_fill(asked, order, out);
     r = core->store->release_insert(core->store, out, asked->hash);
     if (r == 0)
@@ -112,7 +120,7 @@ static int release_make(struct core *core, const struct caller *caller, const st
     if (r == 0)
         r = release_record(core, caller, out);
     if (r == 0)
-        r = export_queue(core, asked->tenant.id, "release", out->id, bytes_view(out->answer, out->answer_size));
+        r = export_queue(core, asked->tenant.id, "release", out->id, bytes_view(asked->document, asked->document_size));
     return r;
 }
 
@@ -262,6 +270,25 @@ int release_get(struct core *core, const struct caller *caller, int64_t id, stru
     if (r == REFUSED_UNKNOWN)
         return refuse(why, REFUSED_UNKNOWN, "release", NULL, "there is no release %lld", (long long)id);
     return r;
+}
+
+int release_answer_append(struct core *core, const struct release *release, struct buffer *out)
+{
+    _cleanup_free_ char *answer = NULL;
+    size_t size = 0;
+
+    if (release->answer_size < sizeof(release->answer)) {
+        buffer_append(out, release->answer, release->answer_size);
+        return out->fault;
+    }
+    answer = malloc(release->answer_size);
+    if (answer == NULL)
+        return -ENOMEM;
+    int r = core->store->release_answer_read(core->store, release->id, answer, release->answer_size, &size);
+    if (r != 0)
+        return r > 0 ? -ENOENT : r;
+    buffer_append(out, answer, size);
+    return out->fault;
 }
 
 int release_list(struct core *core, const struct caller *caller, struct page page,

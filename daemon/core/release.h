@@ -11,14 +11,15 @@
 struct caller;
 
 #define RELEASE_ANSWER_SIZE 12288
+#define RELEASE_ANSWER_MAX  65536 /* bytes of the longest there is: one of a vector of 4096 coordinates */
 
 struct release {
     int64_t id;
     char request[NAME_SIZE + 8]; /* the request id: given by the caller, or derived from the request's content */
     int64_t tenant_id;
     char tenant[NAME_SIZE];
-    char query[16]; /* "count", "sum", "mean", "variance", "histogram", "quantiles", "top", "device-count", "device-sum"
-                     */
+    char query[16]; /* "count", "sum", "mean", "variance", "histogram", "quantiles", "top", "device-count",
+                       "device-sum", "vector-sum" */
     char sensor[NAME_SIZE];
     char selector[SELECTOR_SIZE];
     char parameters[768];   /* of its kind of query, as JSON; "": none */
@@ -29,8 +30,8 @@ struct release {
     int64_t cohort; /* devices asked */
     int64_t created_ms;
     size_t answer_size;
-    char answer[RELEASE_ANSWER_SIZE]; /* the JSON document as it left; replays give these bytes. Room for the longest
-                                         that there is */
+    char answer[RELEASE_ANSWER_SIZE]; /* the JSON document as it left; replays give these bytes. "" where answer_size is
+                                         no less than this has room for: release_answer_append() has it then */
     bool replayed;                    /* this call was answered from the store, at no cost */
 };
 
@@ -67,6 +68,8 @@ struct release_plan {
     /* Half width of the 95 % interval of the answer, in the sensor's unit (count: readings): num / den. For a mean, as
      * if every asked device gave all the readings that count; den 0: no interval can be stated beforehand. */
     int64_t error95_num, error95_den;
+    int64_t l2_error; /* of a sum of vectors, how far off the whole of it is: on average at most, in the steps of
+                         error95_den; else 0 */
     /* With an error wanted: the least epsilon (or rho) that keeps it. Where the order gives neither, the plan is for
      * it. */
     bool has_needed;
@@ -89,6 +92,9 @@ int release_create(struct core *core, const struct caller *caller, const struct 
 int release_preview(struct core *core, const struct caller *caller, const struct release_order *order,
                     struct release_plan *out, struct why *why);
 int release_get(struct core *core, const struct caller *caller, int64_t id, struct release *out, struct why *why);
+/* The whole answer of a release that the caller was given, however long; see buffer.h for faults. */
+struct buffer;
+int release_answer_append(struct core *core, const struct release *release, struct buffer *out);
 int release_list(struct core *core, const struct caller *caller, struct page page,
                  int (*each)(void *context, const struct release *release), void *context, struct why *why);
 

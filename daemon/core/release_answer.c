@@ -190,6 +190,17 @@ static int put_histogram(struct buffer *out, const struct asked *asked, struct i
     return 0;
 }
 
+static int put_coordinates(struct buffer *out, const struct asked *asked, struct interval_words *words)
+{
+    char norm[32];
+
+    fixed_format(asked->policy.upper, digits_of_scale(asked->policy.scale), norm);
+    buffer_format(out, "\"dimension\":%zu,\"norm\":\"%s\",", asked->cell_count, norm);
+    put_half_width(out, asked, "each by itself", words);
+    put_decimal(out, "l2_error", vector_l2_error(asked), asked->parts[0].digits);
+    return 0;
+}
+
 /* The largest first, of two alike the one declared first: no choice is made but by noised counts. */
 static int put_top(struct buffer *out, const struct asked *asked, struct interval_words *words)
 {
@@ -265,6 +276,8 @@ const char *query_name(enum query query)
         return "device-count";
     case QUERY_DEVICE_SUM:
         return "device-sum";
+    case QUERY_VECTOR_SUM:
+        return "vector-sum";
     }
     return "";
 }
@@ -369,6 +382,8 @@ static int put_values(struct buffer *out, const struct asked *asked, struct inte
     case QUERY_DEVICE_COUNT:
     case QUERY_DEVICE_SUM:
         return put_devices(out, asked, words);
+    case QUERY_VECTOR_SUM:
+        return put_coordinates(out, asked, words);
     }
     return -EINVAL;
 }
@@ -384,6 +399,7 @@ int release_answer_write(const struct asked *asked, int64_t release_id, char *ou
     if (r == 0) {
         put_privacy(&buffer, asked);
         put_statement(&buffer, asked, words.text[0] != '\0' ? words.text : NULL);
+        put_vector(&buffer, asked);
         buffer_text(&buffer, "}");
         r = buffer.fault;
     }

@@ -50,7 +50,10 @@ static int standing_refuse(const struct core *core, const struct asked *asked, c
     ledger_epoch_name(core, exhausted->epoch, name);
     time_format(ledger_epoch_start_ms(core, exhausted->epoch + 1), next);
     if (currency == LOSS_IMPURE)
-        return refuse(why, REFUSED_EXHAUSTED, where, "ask with a mechanism that has a pure epsilon",
+        return refuse(why, REFUSED_EXHAUSTED, where,
+                      asked->query == QUERY_VECTOR_SUM
+                          ? "have rho capped, too: tinypartctl budget set --rho, and privacy.device_rho_cap"
+                          : "ask with a mechanism that has a pure epsilon",
                       "%s for epoch %s is bounded in epsilon alone, and this mechanism has no pure epsilon", whose,
                       name);
     loss_amount_format(&asked->loss, currency, more);

@@ -80,6 +80,7 @@ void asked_deinit(struct asked *asked)
 {
     free(asked->devices);
     free(asked->cohort.members);
+    free(asked->document);
     asked->devices = NULL;
     asked->cohort = (struct cohort){ 0 };
 }

@@ -16,7 +16,8 @@ enum query {
     QUERY_QUANTILES,
     QUERY_TOP,
     QUERY_DEVICE_COUNT, /* these two: one value for each device, shared by all tenants that ask for it */
-    QUERY_DEVICE_SUM
+    QUERY_DEVICE_SUM,
+    QUERY_VECTOR_SUM
 };
 enum mechanism { MECHANISM_LAPLACE = 1, MECHANISM_GAUSS };
 
@@ -24,7 +25,8 @@ enum mechanism { MECHANISM_LAPLACE = 1, MECHANISM_GAUSS };
 #define CATEGORIES_MAX 64
 #define QUANTILES_MAX  8
 #define TREE_LEVELS    8 /* of the tree over a sensor's range that quantiles are read off: 256 leaves */
-#define CELLS_MAX      ((2 << TREE_LEVELS) - 2)
+#define TREE_CELLS     ((2 << TREE_LEVELS) - 2)
+#define CELLS_MAX      4096 /* coordinates of a vector */
 #define PARTS_MAX      3
 #define LIST_TEXT_MAX  640
 #define TOP_DEFAULT    10
@@ -84,6 +86,8 @@ struct asked {
     struct shared_device shared[SHARED_MAX]; /* by the places of devices; with shared values only */
     struct cohort cohort;                    /* the devices to be charged, for the ledger */
     int64_t charged_count;
+    char *document; /* the answer, however long: RELEASE_ANSWER_MAX and a NUL */
+    size_t document_size;
 };
 
 /* What refused. */
@@ -165,6 +169,17 @@ struct variance {
 };
 bool variance_find(const struct asked *asked, struct variance *out);
 
+/* release_vector.c: sums of vectors. The kind of a query must be the sensor's; rho alone pays; whether all sums that
+ * the cohort could give fit. Then the clipped truth, or how many vectors there are, and the noise. */
+int vector_kind_check(const struct asked *asked, struct why *why);
+int vector_mechanism_check(const struct release_order *order, const struct asked *asked, struct why *why);
+int vector_fits(const struct asked *asked, struct why *why);
+int vector_add(struct core *core, struct asked *asked, const struct aggregate_query *query);
+int vector_count(struct core *core, struct asked *asked, const struct aggregate_query *query);
+int vector_noise(struct core *core, struct asked *asked);
+/* How far off the whole vector is, in L2 norm and steps: on average at most. */
+int64_t vector_l2_error(const struct asked *asked);
+
 /* release_answer.c: the document that leaves; release_words.c: the same in words. */
 int release_answer_write(const struct asked *asked, int64_t release_id, char *out, size_t capacity, size_t *out_size);
 const char *query_name(enum query query);
@@ -172,5 +187,7 @@ const char *mechanism_name(enum mechanism mechanism);
 struct buffer;
 /* interval: the answer's, in words; NULL: it has none. */
 void put_statement(struct buffer *out, const struct asked *asked, const char *interval);
+/* The last member of an answer that has one. */
+void put_vector(struct buffer *out, const struct asked *asked);
 
 #endif

@@ -148,7 +148,7 @@ static int parts_make(struct asked *asked, struct why *why)
         asked->cell_count = asked->parameters.count - 1;
         return part_add(asked, "count", 0, contributions, 20);
     case QUERY_QUANTILES:
-        asked->cell_count = CELLS_MAX;
+        asked->cell_count = TREE_CELLS;
         return part_add(asked, "count", 0, contributions, 20);
     case QUERY_TOP: /* the largest are chosen by their noise, too: their intervals hold all at once */
         asked->cell_count = asked->parameters.count;
@@ -159,6 +159,10 @@ static int parts_make(struct asked *asked, struct why *why)
     case QUERY_DEVICE_SUM:
         asked->cell_count = (size_t)asked->device_count;
         return part_add(asked, "sum", digits, sensitivity, 20);
+    case QUERY_VECTOR_SUM:
+        asked->cell_count = (size_t)asked->policy.dimension;
+        r = vector_fits(asked, why);
+        return r == 0 ? part_add(asked, "coordinate", digits, sensitivity, 20) : r;
     }
     return -EINVAL;
 }
@@ -195,6 +199,8 @@ int noise_add(struct core *core, struct asked *asked)
 {
     int r = 0;
 
+    if (asked->query == QUERY_VECTOR_SUM)
+        return vector_noise(core, asked);
     for (size_t i = 0; r == 0 && i < asked->cell_count; i++)
         if (!query_is_shared(asked->query) || asked->shared[i].is_fresh)
             r = noised_add(core, asked, asked->parts[0].scale, &asked->cells[i]);
@@ -233,6 +239,11 @@ void plan_error(const struct asked *asked, struct release_plan *plan)
     case QUERY_DEVICE_SUM:
         plan->error95_num = asked->parts[0].half_width;
         plan->error95_den = asked->policy.scale;
+        return;
+    case QUERY_VECTOR_SUM:
+        plan->error95_num = asked->parts[0].half_width;
+        plan->error95_den = asked->policy.scale;
+        plan->l2_error = vector_l2_error(asked);
         return;
     case QUERY_MEAN:
         mean_error(asked, plan);

@@ -26,7 +26,8 @@ static const struct {
                 { "quantiles", QUERY_QUANTILES },
                 { "top", QUERY_TOP },
                 { "device-count", QUERY_DEVICE_COUNT },
-                { "device-sum", QUERY_DEVICE_SUM } };
+                { "device-sum", QUERY_DEVICE_SUM },
+                { "vector-sum", QUERY_VECTOR_SUM } };
 
 static int query_read(const char *name, enum query *out, struct why *why)
 {
@@ -37,7 +38,8 @@ static int query_read(const char *name, enum query *out, struct why *why)
         return 0;
     }
     return refuse(why, REFUSED_INVALID, "query",
-                  "ask for count, sum, mean, variance, histogram, quantiles, top, device-count or device-sum",
+                  "ask for count, sum, mean, variance, histogram, quantiles, top, device-count, device-sum or "
+                  "vector-sum",
                   "there is no such query");
 }
 
@@ -51,7 +53,7 @@ static bool request_name_is_valid(const char *name)
 static int mechanism_read(const struct release_order *order, struct asked *out, struct why *why)
 {
     if (order->mechanism == NULL)
-        out->mechanism = out->wanted.nrho > 0 ? MECHANISM_GAUSS : MECHANISM_LAPLACE;
+        out->mechanism = out->wanted.nrho > 0 || out->query == QUERY_VECTOR_SUM ? MECHANISM_GAUSS : MECHANISM_LAPLACE;
     else if (strcmp(order->mechanism, mechanism_name(MECHANISM_LAPLACE)) == 0)
         out->mechanism = MECHANISM_LAPLACE;
     else if (strcmp(order->mechanism, mechanism_name(MECHANISM_GAUSS)) == 0)
@@ -71,6 +73,8 @@ static int loss_read(const struct release_order *order, struct asked *out, struc
         return refuse(why, REFUSED_INVALID, "error", NULL,
                       "an error is a decimal above 0, of at most 6 digits behind the point");
     int r = mechanism_read(order, out, why);
+    if (r == 0 && out->query == QUERY_VECTOR_SUM)
+        r = vector_mechanism_check(order, out, why);
     if (r != 0)
         return r;
     const int64_t ueps = out->wanted.ueps, nrho = out->wanted.nrho, least = query_shares(out->query);
@@ -234,6 +238,8 @@ int asked_check(struct core *core, struct asked *asked, struct why *why)
     char text[32];
 
     int r = ledger_usable(core, why);
+    if (r == 0)
+        r = vector_kind_check(asked, why);
     if (r != 0)
         return r;
     if (asked->from_ms >= asked->to_ms)

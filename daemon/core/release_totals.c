@@ -86,9 +86,14 @@ static int add_device_epoch(struct core *core, struct asked *asked, const struct
 {
     switch (asked->query) {
     case QUERY_COUNT:
+        if (asked->policy.dimension > 0)
+            return vector_count(core, asked, query);
+        return add_aggregate(core, asked, query);
     case QUERY_SUM:
     case QUERY_MEAN:
         return add_aggregate(core, asked, query);
+    case QUERY_VECTOR_SUM:
+        return vector_add(core, asked, query);
     case QUERY_VARIANCE:
         return core->store->reading_values(core->store, query, add_square, asked);
     case QUERY_HISTOGRAM:

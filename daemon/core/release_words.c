@@ -20,6 +20,17 @@ static void accuracy_words(const struct asked *asked, const char *interval, char
 
     if (asked_by_label(asked))
         label_words(asked, label, sizeof(label));
+    if (asked->query == QUERY_VECTOR_SUM) {
+        char norm[32], l2[32];
+        fixed_format(asked->policy.upper, asked->parts[0].digits, norm);
+        fixed_format(vector_l2_error(asked), asked->parts[0].digits, l2);
+        snprintf(
+            out, size,
+            "With 95 %% certainty the true coordinates of the sum of the vectors that count, each clipped to an L2 "
+            "norm of %s, are %s; all of them together are off by %s in L2 norm, on average at most.",
+            norm, interval, l2);
+        return;
+    }
     if (interval == NULL)
         snprintf(out, size, "How far noise has moved the %s cannot be bounded with 95 %% certainty.",
                  query_name(asked->query));

@@ -229,6 +229,7 @@ static void set_verbs(struct store *verbs)
     store_policy_verbs(verbs);
     store_ledger_verbs(verbs);
     store_reading_verbs(verbs);
+    store_vector_verbs(verbs);
     store_release_verbs(verbs);
     store_running_verbs(verbs);
     store_schedule_verbs(verbs);

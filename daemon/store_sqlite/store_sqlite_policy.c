@@ -7,7 +7,7 @@ enum { INSERT, NEWEST, VERSION, EACH };
 #define COLUMNS                                                                                                       \
     "SELECT id, sensor, version, unit, adjacency, epoch_ms, scale, lower, upper, unit_text, mechanism, reading_ueps," \
     " reading_nrho, reading_delta, reading_impure, parameter_num, parameter_den, memo_step, contributions,"           \
-    " interval_ms, retention_ms, created_ms, document FROM policy"
+    " interval_ms, retention_ms, created_ms, dimension, document FROM policy"
 
 static const struct statements statements = {
     DOMAIN_POLICY,
@@ -15,9 +15,10 @@ static const struct statements statements = {
         [INSERT] =
             "INSERT INTO policy (sensor, version, unit, adjacency, epoch_ms, scale, lower, upper, unit_text,"
             " mechanism, reading_ueps, reading_nrho, reading_delta, reading_impure, parameter_num, parameter_den,"
-            " memo_step, contributions, interval_ms, retention_ms, created_ms, document) SELECT ?1, ?2, ?3, ?4, ?5, "
+            " memo_step, contributions, interval_ms, retention_ms, created_ms, dimension, document) SELECT ?1, ?2, ?3, "
+            "?4, ?5, "
             "?6, ?7,"
-            " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22"
+            " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23"
             " WHERE ?2 = (SELECT coalesce(max(version), 0) + 1 FROM policy WHERE sensor = ?1) RETURNING id",
         [NEWEST] = COLUMNS " WHERE sensor = ? ORDER BY version DESC LIMIT 1",
         [VERSION] = COLUMNS " WHERE sensor = ? AND version = ?",
@@ -51,6 +52,7 @@ static void read_policy(struct query *query, void *out)
     policy->interval_ms = take_int(query);
     policy->retention_ms = take_int(query);
     policy->created_ms = take_int(query);
+    policy->dimension = take_int(query);
     take_bytes(query, policy->document, sizeof policy->document, &policy->document_size);
 }
 
@@ -81,6 +83,7 @@ static int store_policy_insert(struct store *store, struct policy *policy)
     put_int(&query, policy->interval_ms);
     put_int(&query, policy->retention_ms);
     put_int(&query, policy->created_ms);
+    put_int(&query, policy->dimension);
     put_bytes(&query, bytes_view(policy->document, policy->document_size));
     r = query_int(&query, &policy->id);
     return r == REFUSED_UNKNOWN ? REFUSED_CONFLICT : r;

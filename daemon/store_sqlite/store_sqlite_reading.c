@@ -18,7 +18,7 @@
     " WHERE device_id = ?1 AND sensor = ?2 AND epoch = ?3 AND noised = " noised \
     " AND (tenant_id IS NULL OR tenant_id = ?4) AND scale = ?7 ORDER BY id LIMIT ?8)"
 
-enum { INSERT, AGGREGATE, VALUES, STEPS, EXPIRE, COUNT_RAW, COUNT_NOISED };
+enum { INSERT, AGGREGATE, VALUES, STEPS, EXPIRE, EXPIRE_VECTORS, COUNT_RAW, COUNT_NOISED };
 
 static const struct statements statements = {
     DOMAIN_READING,
@@ -36,6 +36,9 @@ static const struct statements statements = {
                    " UNION ALL SELECT r.id FROM policy p CROSS JOIN reading r INDEXED BY reading_noised"
                    " ON r.sensor = p.sensor AND r.policy_version = p.version"
                    " WHERE r.noised = 1 AND r.received_ms <= ?1 - p.retention_ms LIMIT ?2)",
+        [EXPIRE_VECTORS] = "DELETE FROM vector WHERE id IN (SELECT v.id FROM policy p CROSS JOIN vector v"
+                           " INDEXED BY vector_kept ON v.sensor = p.sensor AND v.policy_version = p.version"
+                           " WHERE v.received_ms <= ?1 - p.retention_ms LIMIT ?2)",
         [COUNT_RAW] = "SELECT value FROM fact WHERE name = 'readings_raw'",
         [COUNT_NOISED] = "SELECT value FROM fact WHERE name = 'readings_noised'",
     },
@@ -130,14 +133,26 @@ static int store_reading_steps(struct store *store, const struct aggregate_query
     return QUERY_EACH(&query, step_count, read_step_count, each, context);
 }
 
-static int store_reading_expire(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted)
+static int expire(struct store *store, unsigned which, int64_t now_ms, int64_t limit, int64_t *out_deleted)
 {
     struct query query;
 
-    query_open(&query, store, &statements, EXPIRE);
+    query_open(&query, store, &statements, which);
     put_int(&query, now_ms);
     put_int(&query, limit);
     return query_changes(&query, out_deleted);
+}
+
+static int store_reading_expire(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted)
+{
+    int64_t readings = 0, vectors = 0;
+
+    int r = expire(store, EXPIRE, now_ms, limit, &readings);
+    if (r == 0)
+        r = expire(store, EXPIRE_VECTORS, now_ms, limit - readings, &vectors);
+    if (r == 0)
+        *out_deleted = readings + vectors;
+    return r;
 }
 
 static int store_reading_count(struct store *store, int64_t *out_raw, int64_t *out_noised)

@@ -4,13 +4,18 @@
 
 #include <errno.h>
 
-enum { INSERT, ANSWER, KNOWN, BY_REQUEST, BY_ID, EACH, SHARED_INSERT, SHARED_GET };
+enum { INSERT, ANSWER, ANSWER_READ, KNOWN, BY_REQUEST, BY_ID, EACH, SHARED_INSERT, SHARED_GET };
+
+#define TEXT_OF(number) #number
+#define TEXT(number)    TEXT_OF(number)
 
 #define COLUMNS                                                                                                     \
     "SELECT r.id, r.request, r.tenant_id, t.name, r.query, r.sensor, r.selector, r.parameters, r.from_ms, r.to_ms," \
-    " r.mechanism, r.ueps, r.nrho, r.delta, r.ueps IS NULL, r.policy_version, r.cohort, r.created_ms, r.answer,"    \
-    " r.request_hash"                                                                                               \
-    " FROM release r JOIN tenant t ON t.id = r.tenant_id"
+    " r.mechanism, r.ueps, r.nrho, r.delta, r.ueps IS NULL, r.policy_version, r.cohort, r.created_ms,"              \
+    " CASE WHEN length(CAST(r.answer AS BLOB)) < " TEXT(                                                            \
+        RELEASE_ANSWER_SIZE) " THEN r.answer END,"                                                                  \
+                             " length(CAST(r.answer AS BLOB)), r.request_hash"                                      \
+                             " FROM release r JOIN tenant t ON t.id = r.tenant_id"
 
 static const struct statements statements = {
     DOMAIN_RELEASE,
@@ -20,6 +25,7 @@ static const struct statements statements = {
                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                    " RETURNING id",
         [ANSWER] = "UPDATE release SET answer = CAST(? AS TEXT) WHERE id = ? AND answer IS NULL",
+        [ANSWER_READ] = "SELECT answer FROM release WHERE id = ?",
         [KNOWN] = "SELECT 1 FROM release WHERE id = ?",
         [BY_REQUEST] = COLUMNS " WHERE r.tenant_id = ? AND r.request = ?",
         [BY_ID] = COLUMNS " WHERE r.id = ?1 AND (?2 = 0 OR r.tenant_id = ?2)",
@@ -60,6 +66,7 @@ static void read_release(struct query *query, void *out)
     release->cohort = take_int(query);
     release->created_ms = take_int(query);
     take_bytes(query, (uint8_t *)release->answer, sizeof release->answer - 1, &release->answer_size);
+    release->answer_size = (size_t)take_int(query); /* a longer one is not in release->answer */
 }
 
 static void read_release_and_hash(struct query *query, void *out)
@@ -103,7 +110,7 @@ static int store_release_answer(struct store *store, int64_t id, const char *ans
     int64_t one;
     int r;
 
-    if (size >= sizeof((struct release *)NULL)->answer)
+    if (size > RELEASE_ANSWER_MAX)
         return -E2BIG;
     query_open(&query, store, &statements, ANSWER);
     put_bytes(&query, bytes_view(answer, size));
@@ -115,6 +122,15 @@ static int store_release_answer(struct store *store, int64_t id, const char *ans
     put_int(&query, id);
     r = query_int(&query, &one);
     return r == 0 ? REFUSED_CONFLICT : r;
+}
+
+static int store_release_answer_read(struct store *store, int64_t id, char *out, size_t capacity, size_t *out_size)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, ANSWER_READ);
+    put_int(&query, id);
+    return query_bytes(&query, (uint8_t *)out, capacity, out_size, NULL);
 }
 
 static int store_release_by_request(struct store *store, int64_t tenant_id, const char *request, struct release *out,
@@ -211,6 +227,7 @@ void store_release_verbs(struct store *verbs)
 {
     verbs->release_insert = store_release_insert;
     verbs->release_answer = store_release_answer;
+    verbs->release_answer_read = store_release_answer_read;
     verbs->release_by_request = store_release_by_request;
     verbs->release_by_id = store_release_by_id;
     verbs->release_each = store_release_each;

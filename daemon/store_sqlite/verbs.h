@@ -19,6 +19,7 @@ void store_ledger_verbs(struct store *verbs);
 void store_recount_verbs(struct store *verbs); /* parts of the ledger */
 void store_rows_verbs(struct store *verbs);
 void store_reading_verbs(struct store *verbs);
+void store_vector_verbs(struct store *verbs);
 void store_release_verbs(struct store *verbs);
 void store_running_verbs(struct store *verbs);
 void store_schedule_verbs(struct store *verbs);

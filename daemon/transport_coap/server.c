@@ -246,7 +246,7 @@ static void take_settings(struct transport_coap *transport, const struct transpo
     fill(&settings->batch_max, 256);
     fill(&settings->duplicates_max, 16384);
     fill(&settings->bodies_max, 256);
-    fill(&settings->body_size_max, 16384);
+    fill(&settings->body_size_max, 24576);
     fill(&settings->idle_sessions_max, 64);
     fill(&settings->collects_max, 64);
     fill(&settings->ack_timeout_ms, 2000);

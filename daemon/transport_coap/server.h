@@ -10,8 +10,9 @@
 #include "daemon/transport_coap/rules.h"
 #include "device_proto/senml.h"
 
-#define SENML_TEXT_MAX 4096  /* strings of one pack that cannot be viewed in place */
-#define DOCUMENT_MAX   65536 /* a lookup's answer; what does not fit is left to page= and count= */
+#define SENML_TEXT_MAX \
+    20480 /* strings of one pack that cannot be viewed in place: the largest vector in JSON is 16 KiB */
+#define DOCUMENT_MAX 65536 /* a lookup's answer; what does not fit is left to page= and count= */
 
 /* One libcoap context. Plain and DTLS are apart because the bound on idle sessions is a context's: plain peers need no
  * session between two messages, DTLS ones do. */

@@ -32,7 +32,7 @@ struct transport_coap_settings {
     unsigned requests_max;      /* requests to devices in flight; 512 */
     unsigned duplicates_max;    /* remembered answers to POSTs and DELETEs; 16384 */
     unsigned bodies_max;        /* block-wise uploads under way; 256 */
-    unsigned body_size_max;     /* bytes of one upload; 16384 */
+    unsigned body_size_max;     /* bytes of one upload; 24576: a vector of 4096 coordinates in SenML JSON */
     unsigned idle_sessions_max; /* plain peers that libcoap remembers; 64 */
     unsigned collects_max;      /* simple registrations under way; 64 */
     unsigned batch_max;         /* answers held for one commit; 256. With 1 each request has a commit of its own */

@@ -651,7 +651,7 @@ static void a_release_is_answered_once_and_replayed_byte_by_byte(void **state)
     ok(store->release_answer(store, release.id, answer, sizeof answer));
     assert_int_equal(store->release_answer(store, release.id, "x", 1), REFUSED_CONFLICT);
     assert_int_equal(store->release_answer(store, 99, "x", 1), REFUSED_UNKNOWN);
-    assert_int_equal(store->release_answer(store, release.id, answer, sizeof found.answer), -E2BIG);
+    assert_int_equal(store->release_answer(store, release.id, answer, RELEASE_ANSWER_MAX + 1), -E2BIG);
     ok(store->commit(store));
     assert_int_equal(in_transaction(store, store->release_insert(store, &release, hash)), REFUSED_EXISTS);
     ok(in_transaction(store, store->release_insert(store, &foreign, hash))); /* request ids are each tenant's own */
@@ -670,6 +670,31 @@ static void a_release_is_answered_once_and_replayed_byte_by_byte(void **state)
     ok(store->release_each(store, b, everything, see_release, &of_b));
     assert_int_equal(all.count, 2);
     assert_int_equal(of_b.count, 1);
+}
+
+static void a_long_answer_is_read_by_itself(void **state)
+{
+    struct store *store = *state;
+    int64_t a = add_tenant(store, "a");
+    struct release release = a_release(a, "r-1"), found = { 0 };
+    static char answer[RELEASE_ANSWER_MAX], read[RELEASE_ANSWER_MAX];
+    uint8_t hash[DIGEST_SIZE];
+    size_t size = 0;
+
+    digest_of(9, hash);
+    memset(answer, 'x', sizeof answer);
+    ok(store->begin(store));
+    ok(store->release_insert(store, &release, hash));
+    ok(store->release_answer(store, release.id, answer, sizeof answer));
+    ok(store->commit(store));
+    ok(store->release_by_id(store, a, release.id, &found));
+    assert_int_equal(found.answer_size, sizeof answer);
+    assert_string_equal(found.answer, "");
+    ok(store->release_answer_read(store, release.id, read, sizeof read, &size));
+    assert_int_equal(size, sizeof answer);
+    assert_memory_equal(read, answer, sizeof answer);
+    assert_int_equal(store->release_answer_read(store, release.id, read, sizeof read - 1, &size), -E2BIG);
+    assert_int_equal(store->release_answer_read(store, 99, read, sizeof read, &size), REFUSED_UNKNOWN);
 }
 
 static void a_shared_value_is_kept_once_and_found_by_all_of_its_name(void **state)
@@ -712,6 +737,7 @@ static void a_shared_value_is_kept_once_and_found_by_all_of_its_name(void **stat
 int contract_ledger(void)
 {
     const struct CMUnitTest tests[] = {
+        CONTRACT_TEST(a_long_answer_is_read_by_itself),
         CONTRACT_TEST(a_shared_value_is_kept_once_and_found_by_all_of_its_name),
         CONTRACT_TEST(a_policys_versions_rise_by_one),
         CONTRACT_TEST(a_budgets_terms_hold_from_their_epoch_on),

@@ -191,6 +191,102 @@ static void a_reading_needs_its_device_and_goes_with_it(void **state)
     assert_int_equal(noised, 0);
 }
 
+/* ---- vectors ---- */
+
+static int add_vector(struct store *store, struct vector vector, uint8_t fill, int64_t most)
+{
+    uint8_t coordinates[8];
+
+    memset(coordinates, fill, sizeof coordinates);
+    vector.sensor = vector.sensor != NULL ? vector.sensor : "temperature";
+    vector.policy_version = 1;
+    vector.dimension = 2;
+    vector.coordinates = bytes_view(coordinates, sizeof coordinates);
+    return in_transaction(store, store->vector_insert(store, &vector, most));
+}
+
+/* The first byte of each vector, in order. */
+struct given {
+    struct store *store;
+    uint8_t first[8];
+    size_t count;
+};
+
+static int note_vector(void *context, const struct vector_place *place)
+{
+    struct given *given = context;
+    uint8_t bytes[16];
+    size_t size = 0;
+
+    assert_int_equal(place->dimension, 2);
+    assert_int_equal(given->store->vector_read(given->store, place->id, bytes, 7, &size), -E2BIG);
+    ok(given->store->vector_read(given->store, place->id, bytes, sizeof bytes, &size));
+    assert_int_equal(size, 8);
+    given->first[given->count++] = bytes[0];
+    return 0;
+}
+
+static struct given vectors_of(struct store *store, const struct aggregate_query *query)
+{
+    struct given given = { .store = store };
+
+    ok(store->vector_each(store, query, note_vector, &given));
+    return given;
+}
+
+static void the_first_vectors_of_a_device_and_epoch_are_kept_and_no_more(void **state)
+{
+    struct store *store = *state;
+    int64_t d = add_device(store, "d", "tinypart"), e = add_device(store, "e", "tinypart");
+    struct aggregate_query query = a_query(d, 1);
+    uint8_t bytes[8];
+    size_t size;
+
+    for (uint8_t i = 1; i <= 4; i++)
+        assert_int_equal(
+            add_vector(store, (struct vector){ .device_id = d, .epoch = 100, .received_ms = NOW + i }, i, 3),
+            i <= 3 ? 0 : REFUSED_BUSY);
+    /* another device's, epoch's and sensor's have room of their own */
+    ok(add_vector(store, (struct vector){ .device_id = e, .epoch = 100, .received_ms = NOW }, 5, 3));
+    ok(add_vector(store, (struct vector){ .device_id = d, .epoch = 101, .received_ms = NOW }, 6, 3));
+    ok(add_vector(store, (struct vector){ .device_id = d, .epoch = 100, .received_ms = NOW, .sensor = "load" }, 7, 3));
+    struct given all = vectors_of(store, &query);
+    assert_int_equal(all.count, 3);
+    assert_memory_equal(all.first, "\1\2\3", 3);
+    query.contributions = 2;
+    all = vectors_of(store, &query);
+    assert_int_equal(all.count, 2);
+    assert_memory_equal(all.first, "\1\2", 2);
+    query.from_ms = NOW + 2, query.to_ms = NOW + 3;
+    all = vectors_of(store, &query);
+    assert_int_equal(all.count, 1);
+    assert_int_equal(all.first[0], 2);
+    assert_int_equal(store->vector_read(store, 999, bytes, sizeof bytes, &size), REFUSED_UNKNOWN);
+    assert_int_equal(add_vector(store, (struct vector){ .device_id = 999, .epoch = 1 }, 1, 1), REFUSED_UNKNOWN);
+}
+
+static void vectors_expire_with_the_readings_and_go_with_their_device(void **state)
+{
+    struct store *store = *state;
+    int64_t d = add_device(store, "d", "tinypart"), deleted = 0;
+    struct aggregate_query query = a_query(d, 1);
+
+    add_policy(store, "temperature", 1000);
+    add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 1 });
+    for (uint8_t i = 0; i < 3; i++)
+        ok(add_vector(store, (struct vector){ .device_id = d, .epoch = 100, .received_ms = NOW + i }, i, 9));
+    ok(in_transaction(store, store->reading_expire(store, NOW + 999, 10, &deleted)));
+    assert_int_equal(deleted, 0);
+    ok(in_transaction(store, store->reading_expire(store, NOW + 1001, 2, &deleted)));
+    assert_int_equal(deleted, 2); /* the reading and one vector: at most limit of both */
+    assert_int_equal(vectors_of(store, &query).count, 2);
+    ok(in_transaction(store, store->reading_expire(store, NOW + 1001, 10, &deleted)));
+    assert_int_equal(deleted, 1);
+    assert_int_equal(vectors_of(store, &query).count, 1);
+    ok(in_transaction(store, store->device_delete(store, d)));
+    assert_int_equal(vectors_of(store, &query).count, 0);
+}
+
 int contract_readings(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +298,8 @@ int contract_readings(void)
         CONTRACT_TEST(a_sum_beyond_int64_is_a_fault_and_not_a_number),
         CONTRACT_TEST(readings_raw_and_noised_expire_by_their_own_policy),
         CONTRACT_TEST(a_reading_needs_its_device_and_goes_with_it),
+        CONTRACT_TEST(the_first_vectors_of_a_device_and_epoch_are_kept_and_no_more),
+        CONTRACT_TEST(vectors_expire_with_the_readings_and_go_with_their_device),
     };
 
     return cmocka_run_group_tests_name("readings", tests, NULL, NULL);

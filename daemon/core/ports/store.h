@@ -167,6 +167,21 @@ struct aggregate {
     int64_t sum; /* clamped; -EOVERFLOW is a fault, as policies make it impossible */
 };
 
+/* One vector of a device (device_proto/vector.h), as it came: whoever sums them clips them. */
+struct vector {
+    int64_t device_id;
+    const char *sensor;
+    int64_t epoch;
+    int64_t received_ms;
+    int64_t policy_version;
+    int64_t dimension;
+    struct bytes coordinates; /* 32-bit signed integers, little-endian: 4 * dimension bytes */
+};
+struct vector_place {
+    int64_t id;
+    int64_t dimension;
+};
+
 struct shared_value {
     int64_t device_id;
     const char *sensor, *query, *mechanism;
@@ -387,13 +402,21 @@ struct store {
      * the epoch's readings the contributions that came first count, raw and noised ones each by themselves, so that no
      * later one changes what an earlier step has. */
     int (*reading_steps)(struct store *store, const struct aggregate_query *query, int64_t step_ms, EACH(step_count));
-    /* Readings, raw and noised, whose policy version's retention has passed are deleted; at most limit. */
+    /* Readings, raw and noised, and vectors whose policy version's retention has passed are deleted; at most limit. */
     int (*reading_expire)(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted);
     int (*reading_count)(struct store *store, int64_t *out_raw, int64_t *out_noised);
+
+    /* REFUSED_BUSY: there are so many of that device, sensor and epoch already. */
+    int (*vector_insert)(struct store *store, const struct vector *vector, int64_t most);
+    /* Of one device, sensor and epoch those received in the window, the first contributions of them as they came. */
+    int (*vector_each)(struct store *store, const struct aggregate_query *query, EACH(vector_place));
+    int (*vector_read)(struct store *store, int64_t id, uint8_t *out, size_t capacity, size_t *out_size);
 
     int (*release_insert)(struct store *store, struct release *release, const uint8_t request_hash[DIGEST_SIZE]);
     /* The answer is completed once its id is known, in the same transaction, and never changed: REFUSED_CONFLICT. */
     int (*release_answer)(struct store *store, int64_t id, const char *answer, size_t size);
+    /* One that is longer than struct release holds, or any other; not NUL-terminated. More than capacity: -E2BIG. */
+    int (*release_answer_read)(struct store *store, int64_t id, char *out, size_t capacity, size_t *out_size);
     int (*release_by_request)(struct store *store, int64_t tenant_id, const char *request, struct release *out,
                               uint8_t out_request_hash[DIGEST_SIZE]);
     int (*release_by_id)(struct store *store, int64_t tenant_id, int64_t id, struct release *out);

@@ -46,6 +46,7 @@ static void expect_same(const struct noise_policy *a, const struct noise_policy 
     assert_true(a->parameter_num == b->parameter_num && a->parameter_den == b->parameter_den);
     assert_true(a->contributions == b->contributions && a->interval_s == b->interval_s);
     assert_true(a->output_bound == b->output_bound && a->memo_step == b->memo_step && a->delta == b->delta);
+    assert_true(a->dimension == b->dimension);
 }
 
 static void says_what_was_signed(void **state)
@@ -336,6 +337,45 @@ static void has_a_second_form_for_what_the_first_cannot_say(void **state)
     }
 }
 
+/* Gradients of 256 coordinates within an L2 norm of 1000 steps. */
+static struct noise_policy gradient(void)
+{
+    struct noise_policy policy = temperature();
+
+    policy.lower = -1000, policy.upper = 1000, policy.scale = 1;
+    policy.mechanism = POLICY_NONE, policy.micro_epsilon = policy.parameter_num = 0, policy.output_bound = 0;
+    policy.dimension = 256;
+    return policy;
+}
+
+static void a_sensor_of_vectors_has_a_form_of_its_own(void **state)
+{
+    const struct test_keys *keys = test_keys();
+    struct noise_policy policy = gradient(), read;
+    uint8_t out[POLICY_DOC_MAX];
+    size_t size;
+
+    (void)state;
+    assert_int_equal(policy_doc_write(&policy, bytes_of_text(""), &keys->ed25519, out, sizeof(out), &size), 0);
+    assert_int_equal(cbor_check(bytes_view(out, size), CBOR_CANONICAL), 0);
+    assert_int_equal(policy_doc_verify(bytes_view(out, size), &keys->ed25519.key, 1, &keys->crypto, &read), 0);
+    expect_same(&policy, &read);
+    const struct noise_policy good = policy;
+    policy.dimension = 4097;
+    assert_int_equal(policy_check(&policy), POLICY_VALUE);
+    policy = good, policy.lower = -999; /* no ball about zero */
+    assert_int_equal(policy_check(&policy), POLICY_VALUE);
+    policy = good, policy.memo_step = 1;
+    assert_int_equal(policy_check(&policy), POLICY_VALUE);
+    policy = temperature(), policy.dimension = 1, policy.lower = -6000; /* nothing noises vectors on board */
+    assert_int_equal(policy_check(&policy), POLICY_VALUE);
+    policy = good, policy.dimension = 0; /* the same of numbers: the first form, as ever */
+    assert_int_equal(policy_doc_write(&policy, bytes_of_text(""), &keys->ed25519, out, sizeof(out), &size), 0);
+    struct cose_sign1 message;
+    assert_int_equal(cose_sign1_parse(bytes_view(out, size), &message), 0);
+    assert_int_equal(message.payload.data[0], 0xb0);
+}
+
 /* The second form with nothing in it that needs it. */
 static void has_one_way_to_say_a_policy(void **state)
 {
@@ -383,6 +423,7 @@ static void says_what_may_leave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sensor_of_vectors_has_a_form_of_its_own),
         cmocka_unit_test(says_what_was_signed),
         cmocka_unit_test(refuses_every_changed_byte_and_every_cut),
         cmocka_unit_test(is_signed_as_a_policy),
