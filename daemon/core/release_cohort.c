@@ -81,7 +81,9 @@ void asked_deinit(struct asked *asked)
     free(asked->devices);
     free(asked->cohort.members);
     free(asked->document);
+    free(asked->running);
     asked->devices = NULL;
+    asked->running = NULL;
     asked->cohort = (struct cohort){ 0 };
 }
 
