@@ -22,7 +22,6 @@ static const struct column plan_columns[] = {
     { "would pass", "would_pass", false },
     { "devices asked", "cohort", false },
     { "devices charged", "charged", false },
-    { "paid by release", "paid_by", false },
     { "epochs", "epochs", false },
     { "epsilon a device", "epsilon_per_device", false },
     { "epsilon of tenant", "tenant_epsilon", false },
@@ -54,15 +53,14 @@ static const struct column answer_columns[] = {
     { "quantiles", "quantiles", false },
     { "the largest", "top", false },
     { "devices", "devices", false },
-    { "counts by step", "counts", false },
     { "devices charged", "charged", false },
     { "dimension", "dimension", true },
     { "each clipped to", "norm", false },
     { "the sum", "vector", false },
     { "L2 error", "l2_error", false },
-    { "paid by release", "paid_by", false },
     { "unit", "unit", false },
     { "95 % interval", "error95", false },
+    { "noised on board", "on_board", false },
     { "devices asked", "cohort", false },
     { "epochs", "epochs", false },
     { "epsilon", "epsilon", false },
@@ -208,9 +206,10 @@ static int answer(struct call *call)
 static const struct option_row create_options[] = {
     { "tenant", 0, "T", false, "who asks (a tenant's own token knows)" },
     { "query", 0, "Q", true,
-      "count, sum, mean, variance, histogram, quantiles, top, device-count, device-sum, vector-sum or running-count" },
+      "count, sum, mean, variance, histogram, quantiles, top, device-count, device-sum or vector-sum" },
     { "sensor", 0, "S", true, "of which sensor" },
     { "selector", 'l', "L", true, "over which devices" },
+    { "source", 0, "SOURCE", false, "readings: raw, local (noised on board, priced by their policy), both" },
     { "epsilon", 0, "E", false, "privacy to spend, on every device asked and epoch touched, as 0.5" },
     { "rho", 0, "R", false, "the same for Gaussian noise, which has no epsilon, as 0.05" },
     { "mechanism", 0, "M", false, "laplace or gaussian; else what epsilon or rho says" },
@@ -219,7 +218,6 @@ static const struct option_row create_options[] = {
     { "categories", 0, "LIST", false, "values that top may name, as 1,2,3; with --by as lyon,lille" },
     { "by", 0, "LABEL", false, "top counts readings by this label of their devices, as site" },
     { "top", 0, "K", false, "how many of them, else 10" },
-    { "step", 0, "DURATION", false, "of running-count: how often it counts, as 1h; divides the epoch" },
     { "from", 0, "TIME", false, "start of the window, as -1h; else of the present epoch" },
     { "to", 0, "TIME", false, "its end, not included; else now" },
     { "request", 0, "ID", false, "the same id with the same request replays the same answer, free of charge" },
@@ -240,6 +238,8 @@ const struct command release_commands[] = {
     { "release create", NULL, "Asks for a noised answer; charges budget and filters, or replays.", create_options,
       "tinypartctl release create --tenant acme --query mean --sensor temperature --selector site=lyon --epsilon 0.5 "
       "--dry-run\n"
+      "tinypartctl release create --tenant acme --query top --sensor door --selector site=lyon --source local "
+      "--categories 0,1,2\n"
       "tinypartctl release create --tenant acme --query mean --sensor temperature --selector site=lyon --epsilon 0.5 "
       "--request monday\n"
       "tinypartctl release create --tenant acme --query vector-sum --sensor gradient --rho 0.05 --dry-run",

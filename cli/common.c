@@ -213,10 +213,9 @@ int common_outcome(int r, const struct why *why)
 int common_put_question(const struct call *call, json_t *body)
 {
     static const char *const words[] = { "tenant",    "query", "sensor", "selector",   "epsilon", "rho",
-                                         "mechanism", "edges", "at",     "categories", "by" };
+                                         "mechanism", "edges", "at",     "categories", "by",      "source" };
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         common_put(call, body, words[i], words[i]);
-    int r = common_put_integer(call, body, "top", "top", 1, 64);
-    return r == EXIT_DONE ? common_put_duration(call, body, "step", "step_ms") : r;
+    return common_put_integer(call, body, "top", "top", 1, 64);
 }

@@ -1,4 +1,4 @@
-/* local_estimate.h - what many readings noised on board mean: unbiased, with the variance of the noise and a 95 %
+/* local_estimate.h - what many readings noised on board mean: unbiased, with the variance of the noise and an
  * interval, as fractions. What the device knew is fixed here; only its noise is by chance, so nothing is assumed about
  * readings. For policies that noise every reading afresh these readings are independent, which variances and intervals
  * rest on; see local_is_independent. */
@@ -18,17 +18,22 @@ enum local_refusal {
 struct local_estimate {
     struct noise_fraction value;    /* unbiased; may be negative, or more than there are reports */
     struct noise_fraction variance; /* of the noise, an upper bound */
-    struct noise_fraction error;    /* |value - truth| <= error with probability at least 95 % */
+    struct noise_fraction error;    /* |value - truth| <= error but with a probability of at most 1 / unlikely */
 };
+
+#define LOCAL_95 20u /* unlikely, for an interval of 95 % */
 
 /* The sum of what the readings were before the noise, clamped to the policy's bounds. total is the sum of the reports
  * as they are kept: with laplace and geometric noisy steps, with the one-bit mean how many ones. The mean is value /
- * reports. */
-int local_sum(const struct noise_policy *policy, uint64_t reports, int64_t total, struct local_estimate *out);
+ * reports. unlikely: 1 .. 2^31. */
+int local_sum(const struct noise_policy *policy, uint64_t reports, int64_t total, uint32_t unlikely,
+              struct local_estimate *out);
 
-/* How many of the reports come from readings of one category. count: of k-ary responses those that name it; of unary
- * ones those with its bit set. */
-int local_frequency(const struct noise_policy *policy, uint64_t reports, uint64_t count, struct local_estimate *out);
+/* How many of the reports come from readings in any of so many of the policy's categories. count: of k-ary responses
+ * those that name one of them; of unary ones all their bits that are set among these. Of no category none is, and of
+ * all of them each: then nothing is estimated. */
+int local_frequency(const struct noise_policy *policy, uint64_t reports, uint32_t categories, uint64_t count,
+                    uint32_t unlikely, struct local_estimate *out);
 
 /* Whether each report has noise of its own. Where answers are memoised, a device's reports share noise: then only one
  * report of each device may go into an estimate. */

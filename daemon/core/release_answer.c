@@ -10,8 +10,7 @@
 
 #include "daemon/base/buffer.h"
 #include "daemon/base/text.h"
-#include "daemon/core/release_internal.h"
-#include "daemon/core/release_running.h"
+#include "daemon/core/release_local.h"
 
 #define MEAN_DIGITS      2 /* beyond those of the readings */
 #define MEAN_DIGITS_UNIT 100
@@ -56,23 +55,24 @@ static void put_interval(struct buffer *out, int64_t low, int64_t high, int digi
     snprintf(words->text, sizeof(words->text), "between %s and %s", low_text, high_text);
 }
 
+static void put_no_interval(struct buffer *out, const char *reason)
+{
+    buffer_text(out, "\"error95\":null,");
+    put_text(out, "error95_reason", reason);
+}
+
 static int put_single(struct buffer *out, const struct asked *asked, struct interval_words *words)
 {
     const struct noised *noised = &asked->parts[0];
     int64_t low, high;
 
+    put_decimal(out, "value", noised->value, noised->digits);
     if (__builtin_sub_overflow(noised->value, noised->half_width, &low) ||
         __builtin_add_overflow(noised->value, noised->half_width, &high))
-        return -EOVERFLOW;
-    put_decimal(out, "value", noised->value, noised->digits);
-    put_interval(out, low, high, noised->digits, words);
+        put_no_interval(out, "it is beyond all numbers");
+    else
+        put_interval(out, low, high, noised->digits, words);
     return 0;
-}
-
-static void put_no_interval(struct buffer *out, const char *reason)
-{
-    buffer_text(out, "\"error95\":null,");
-    put_text(out, "error95_reason", reason);
 }
 
 static void put_no_value(struct buffer *out, const char *reason)
@@ -82,7 +82,7 @@ static void put_no_value(struct buffer *out, const char *reason)
     put_no_interval(out, reason);
 }
 
-/* Sum and count each stay within their 97.5 % half widths, so both do with 95 %. The ends are rounded outwards. */
+/* Sum and count stay within their half widths at once with 95 %. The ends are rounded outwards. */
 static int put_mean_interval(struct buffer *out, const struct noised *sum, const struct noised *count, int digits,
                              struct interval_words *words)
 {
@@ -91,8 +91,10 @@ static int put_mean_interval(struct buffer *out, const struct noised *sum, const
     if (__builtin_sub_overflow(sum->value, sum->half_width, &sum_low) ||
         __builtin_add_overflow(sum->value, sum->half_width, &sum_high) ||
         __builtin_sub_overflow(count->value, count->half_width, &least) ||
-        __builtin_add_overflow(count->value, count->half_width, &most))
-        return -EOVERFLOW;
+        __builtin_add_overflow(count->value, count->half_width, &most)) {
+        put_no_interval(out, too_far);
+        return 0;
+    }
     if (least <= 0) {
         put_no_interval(out, "with this epsilon the number of readings cannot be told from none");
         return 0;
@@ -279,14 +281,14 @@ const char *query_name(enum query query)
         return "device-sum";
     case QUERY_VECTOR_SUM:
         return "vector-sum";
-    case QUERY_RUNNING_COUNT:
-        return "running-count";
     }
     return "";
 }
 
 const char *mechanism_name(enum mechanism mechanism)
 {
+    if (mechanism == MECHANISM_LOCAL)
+        return "local";
     return mechanism == MECHANISM_GAUSS ? "gaussian" : "laplace";
 }
 
@@ -295,7 +297,7 @@ static void put_unit(struct buffer *out, const struct asked *asked)
     char squared[sizeof(asked->policy.unit_text) + 2];
 
     if (asked->query == QUERY_COUNT || asked->query == QUERY_HISTOGRAM || asked->query == QUERY_TOP ||
-        asked->query == QUERY_DEVICE_COUNT || asked->query == QUERY_RUNNING_COUNT) {
+        asked->query == QUERY_DEVICE_COUNT) {
         put_text(out, "unit", "readings");
     } else if (asked->query == QUERY_VARIANCE && asked->policy.unit_text[0] != '\0') {
         snprintf(squared, sizeof(squared), "%s^2", asked->policy.unit_text);
@@ -314,6 +316,7 @@ static void put_head(struct buffer *out, const struct asked *asked, int64_t rele
     if (asked->parameters_text[0] != '\0')
         buffer_format(out, "\"parameters\":%s,", asked->parameters_text);
     put_text(out, "sensor", asked->policy.sensor);
+    put_text(out, "source", source_name(asked->source));
     put_text(out, "selector", asked->selector);
     put_time(out, "from", asked->from_ms);
     put_time(out, "to", asked->to_ms);
@@ -329,9 +332,7 @@ static void put_noise(struct buffer *out, const struct asked *asked, const struc
 
     fixed_format(1, noised->digits, step);
     buffer_format(out, "{\"quantity\":\"%s\",\"step\":\"%s\",", noised->quantity, step);
-    if (query_is_running(asked->query)) {
-        buffer_format(out, "\"cells\":%lld,", (long long)asked->running->steps);
-    } else if (asked->cell_count == 0) {
+    if (asked->cell_count == 0) {
         fixed_format(noised->value, noised->digits, value);
         buffer_format(out, "\"value\":\"%s\",", value);
     } else {
@@ -389,9 +390,6 @@ static int put_values(struct buffer *out, const struct asked *asked, struct inte
         return put_devices(out, asked, words);
     case QUERY_VECTOR_SUM:
         return put_coordinates(out, asked, words);
-    case QUERY_RUNNING_COUNT:
-        put_running(out, asked, words->text, sizeof(words->text));
-        return 0;
     }
     return -EINVAL;
 }
@@ -403,11 +401,16 @@ int release_answer_write(const struct asked *asked, int64_t release_id, char *ou
 
     buffer_init(&buffer, capacity - 1);
     put_head(&buffer, asked, release_id);
-    int r = put_values(&buffer, asked, &words);
-    if (r == 0) {
+    int r = asked_is_local(asked) ? 0 : put_values(&buffer, asked, &words);
+    if (r == 0 && asked_is_local(asked)) {
+        local_write(&buffer, asked);
+    } else if (r == 0) {
+        local_put_part(&buffer, asked);
         put_privacy(&buffer, asked);
         put_statement(&buffer, asked, words.text[0] != '\0' ? words.text : NULL);
         put_vector(&buffer, asked);
+    }
+    if (r == 0) {
         buffer_text(&buffer, "}");
         r = buffer.fault;
     }

@@ -1,12 +1,12 @@
 /* release_charge.c - what a release costs: its loss, in every epoch of its window, to the filter (and the odometer) of
- * every device asked, and once to its tenant's budget. Either all of that is charged or nothing (I2). */
+ * every device asked, and once to its tenant's budget. Either all of that is charged or nothing (I2). Reports noised on
+ * board were charged to filters when they came in: a release over these alone costs the budget alone. */
 #include <errno.h>
 #include <stdio.h>
 
 #include "daemon/base/text.h"
 #include "daemon/core/ledger.h"
-#include "daemon/core/release_internal.h"
-#include "daemon/core/release_running.h"
+#include "daemon/core/release_local.h"
 
 static struct charge charge_of(const struct asked *asked, int64_t release_id)
 {
@@ -26,8 +26,6 @@ int asked_charge(struct core *core, const struct asked *asked, int64_t release_i
     struct charge charge = charge_of(asked, release_id);
 
     *out = (struct exhausted){ 0 };
-    if (asked_is_paid(asked))
-        return 0;
     for (charge.epoch = asked->first_epoch; charge.epoch <= asked->last_epoch; charge.epoch++) {
         out->epoch = charge.epoch;
         int r = ledger_caps(core, asked->now_ms, &charge);
@@ -45,8 +43,10 @@ int asked_charge(struct core *core, const struct asked *asked, int64_t release_i
 static int standing_refuse(const struct core *core, const struct asked *asked, const char *whose, const char *where,
                            const struct exhausted *exhausted, const struct charge_standing *standing, struct why *why)
 {
-    static const char todo[] =
-        "ask with a smaller epsilon, or for the data of another epoch; --dry-run tells beforehand";
+    const char *const todo =
+        asked_is_local(asked)
+            ? "ask for the data of another epoch; --dry-run tells beforehand"
+            : "ask with a smaller epsilon, or for the data of another epoch; --dry-run tells beforehand";
     enum loss_currency currency = exhausted->refused.currency;
     char name[32], spent[32], cap[32], more[32], next[32];
 
@@ -267,13 +267,9 @@ int asked_standing(struct core *core, const struct asked *asked, struct release_
     plan->charged = asked->charged_count;
     plan->epochs = asked_epochs(asked);
     plan->loss = asked->loss;
-    if (asked_is_paid(asked)) {
-        plan->paid_by = asked->running->series.release_id;
-        plan->would_pass = true;
-        return budget_plan(core, asked, plan);
-    }
-    loss_add_times(&plan->device_loss, &asked->loss, plan->epochs);
-    plan->tenant_loss = plan->device_loss;
+    loss_add_times(&plan->tenant_loss, &asked->loss, plan->epochs);
+    if (!asked_is_local(asked))
+        plan->device_loss = plan->tenant_loss;
     int r = budget_plan(core, asked, plan);
     for (charge.epoch = asked->first_epoch; r == 0 && charge.epoch <= asked->last_epoch; charge.epoch++)
         r = epoch_plan(core, asked, &charge, plan, &first);

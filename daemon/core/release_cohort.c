@@ -4,26 +4,66 @@
  * otherwise the charge itself would tell who has data. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/core/ledger.h"
-#include "daemon/core/release_internal.h"
+#include "daemon/core/profile.h"
+#include "daemon/core/release_local.h"
 
 #define CAPACITY_FIRST 256
 
+/* Devices come in any order of kinds, and there are few kinds. */
+struct walk {
+    struct core *core;
+    struct asked *asked;
+    struct profile kind; /* of the last device */
+};
+
+static int cohort_grow(struct asked *asked)
+{
+    const int64_t capacity = asked->device_capacity == 0 ? CAPACITY_FIRST : asked->device_capacity * 2;
+    int64_t *devices = realloc(asked->devices, (size_t)capacity * sizeof(*devices));
+
+    if (devices == NULL)
+        return -ENOMEM;
+    asked->devices = devices;
+    bool *noises = realloc(asked->noises, (size_t)capacity * sizeof(*noises));
+    if (noises == NULL)
+        return -ENOMEM;
+    asked->noises = noises;
+    asked->device_capacity = capacity;
+    return 0;
+}
+
+/* A device that sent what its policy cannot have made is not believed: what it said before has no part in answers. */
+static int noising_note(struct walk *walk, const struct device *device)
+{
+    struct asked *asked = walk->asked;
+
+    if (strcmp(walk->kind.name, device->profile) != 0) {
+        int r = walk->core->store->profile_by_name(walk->core->store, device->profile, &walk->kind);
+        if (r != 0)
+            return r > 0 ? -ENOENT : r;
+    }
+    const bool is_suspect = device->suspect_ms != 0;
+    asked->noises[asked->device_count] = walk->kind.noises_on_board && !is_suspect;
+    asked->noising_count += walk->kind.noises_on_board && !is_suspect;
+    asked->suspect_count += walk->kind.noises_on_board && is_suspect;
+    return 0;
+}
+
 static int cohort_add(void *context, const struct device *device)
 {
-    struct asked *asked = context;
+    struct walk *walk = context;
+    struct asked *asked = walk->asked;
 
     if (asked->device_count == COHORT_MAX)
         return REFUSED_TOO_LARGE;
-    if (asked->device_count == asked->device_capacity) {
-        int64_t capacity = asked->device_capacity == 0 ? CAPACITY_FIRST : asked->device_capacity * 2;
-        int64_t *grown = realloc(asked->devices, (size_t)capacity * sizeof(*grown));
-        if (grown == NULL)
-            return -ENOMEM;
-        asked->devices = grown;
-        asked->device_capacity = capacity;
-    }
+    int r = asked->device_count == asked->device_capacity ? cohort_grow(asked) : 0;
+    if (r == 0)
+        r = noising_note(walk, device);
+    if (r != 0)
+        return r;
     asked->devices[asked->device_count++] = device->id;
     return 0;
 }
@@ -59,7 +99,7 @@ int cohort_make(struct core *core, struct asked *asked)
         return -ENOMEM;
     asked->charged_count = 0;
     for (int64_t i = 0; i < asked->device_count; i++) {
-        if (query_is_shared(asked->query) && !asked->shared[i].is_fresh)
+        if (asked_is_local(asked) || (query_is_shared(asked->query) && !asked->shared[i].is_fresh))
             continue;
         asked->charged_count++;
         struct cohort_member one;
@@ -79,11 +119,12 @@ int cohort_make(struct core *core, struct asked *asked)
 void asked_deinit(struct asked *asked)
 {
     free(asked->devices);
+    free(asked->noises);
     free(asked->cohort.members);
     free(asked->document);
-    free(asked->running);
+    local_close(asked);
     asked->devices = NULL;
-    asked->running = NULL;
+    asked->noises = NULL;
     asked->cohort = (struct cohort){ 0 };
 }
 
@@ -100,9 +141,10 @@ int asked_cohort(struct core *core, struct asked *asked, struct why *why)
         .sensor = asked->policy.sensor,
         .slot = -1,
     };
+    struct walk walk = { .core = core, .asked = asked };
     int64_t units;
 
-    int r = device_cohort(core, &query, cohort_add, asked, why);
+    int r = device_cohort(core, &query, cohort_add, &walk, why);
     if (r < 0 || (r > 0 && r != REFUSED_TOO_LARGE))
         return r;
     if (r == REFUSED_TOO_LARGE || __builtin_mul_overflow(asked->device_count, asked_epochs(asked), &units) ||
@@ -113,5 +155,6 @@ int asked_cohort(struct core *core, struct asked *asked, struct why *why)
         return refuse(why, REFUSED_UNKNOWN, "selector", "see tinypartctl grant list and device list",
                       "no device with these labels is granted to tenant %s for sensor %s", asked->tenant.name,
                       asked->policy.sensor);
-    return query_is_shared(asked->query) ? 0 : cohort_make(core, asked); /* else by shared_find() */
+    r = local_open(core, asked, why);
+    return r != 0 || query_is_shared(asked->query) ? r : cohort_make(core, asked); /* else by shared_find() */
 }

@@ -17,10 +17,11 @@ enum query {
     QUERY_TOP,
     QUERY_DEVICE_COUNT, /* these two: one value for each device, shared by all tenants that ask for it */
     QUERY_DEVICE_SUM,
-    QUERY_VECTOR_SUM,
-    QUERY_RUNNING_COUNT
+    QUERY_VECTOR_SUM
 };
-enum mechanism { MECHANISM_LAPLACE = 1, MECHANISM_GAUSS };
+enum mechanism { MECHANISM_LAPLACE = 1, MECHANISM_GAUSS, MECHANISM_LOCAL };
+/* Which readings an answer is over: raw ones, those noised on board, or both (release_local.h). */
+enum source { SOURCE_RAW = 1, SOURCE_LOCAL, SOURCE_BOTH };
 
 #define EDGES_MAX      65 /* 64 bins */
 #define CATEGORIES_MAX 64
@@ -64,6 +65,7 @@ struct asked {
     struct policy policy;
     bool by_tenant; /* refusals say nothing of what other tenants spent */
     enum query query;
+    enum source source;
     char selector[SELECTOR_SIZE];
     char request[NAME_SIZE + 8];
     uint8_t hash[DIGEST_SIZE];
@@ -82,15 +84,16 @@ struct asked {
     int64_t kept_from_ms;     /* all readings since then are still there */
     int64_t first_epoch, last_epoch, present_epoch;
     int64_t *devices; /* ids of the cohort */
+    bool *noises;     /* by the places of devices: reports noised on board by it may have a part in the answer */
     int64_t device_count;
     int64_t device_capacity;
+    int64_t noising_count, suspect_count;    /* of those that noise on board: trusted, and left out */
+    struct local *local;                     /* their reports; NULL: they have no part in the answer */
     struct shared_device shared[SHARED_MAX]; /* by the places of devices; with shared values only */
     struct cohort cohort;                    /* the devices to be charged, for the ledger */
     int64_t charged_count;
     char *document; /* the answer, however long: RELEASE_ANSWER_MAX and a NUL */
     size_t document_size;
-    int64_t epoch_ms;        /* length */
-    struct running *running; /* of a running count; release_running.h */
 };
 
 /* What refused. */
@@ -133,10 +136,6 @@ int shared_find(struct core *core, struct asked *asked, struct why *why);
 int shared_add(struct core *core, struct asked *asked, struct aggregate_query *query);
 int shared_keep(struct core *core, const struct asked *asked, int64_t release_id);
 
-/* release_running.c: counts by the end of each step of an epoch. Paid: an earlier release of its series was charged. */
-bool query_is_running(enum query query);
-bool asked_is_paid(const struct asked *asked);
-
 /* release_totals.c: the clamped, bounded truth, into parts and cells. It never leaves: noise_add() comes next. */
 int asked_totals(struct core *core, struct asked *asked);
 /* Where squares are counted from, and how far a reading can be from there. */
@@ -151,13 +150,14 @@ int exhausted_refuse(struct core *core, const struct asked *asked, const struct 
 int asked_standing(struct core *core, const struct asked *asked, struct release_plan *plan);
 
 /* release_noise.c: how much noise. Into how many equal shares a query's loss is split. */
-int64_t asked_shares(const struct asked *asked);
+int64_t query_shares(enum query query);
 /* asked_noise() fills parts, cell_count and loss from what is wanted. */
 int asked_noise(struct asked *asked, struct why *why);
 int noise_add(struct core *core, struct asked *asked);
-int noised_add(struct core *core, const struct asked *asked, struct noise_scale scale, int64_t *value); /* one */
 /* Half width of the 95 % interval, as far as it can be told beforehand. */
 void plan_error(const struct asked *asked, struct release_plan *plan);
+/* inverse: one over the probability of being further off. */
+int noised_half_width(const struct asked *asked, const struct noised *noised, uint64_t inverse, int64_t *out);
 /* The least that must be spent for the error wanted. Leaves asked as for that where the order says no loss. */
 int plan_needed(struct asked *asked, struct release_plan *plan, struct why *why);
 
@@ -191,6 +191,7 @@ int64_t vector_l2_error(const struct asked *asked);
 /* release_answer.c: the document that leaves; release_words.c: the same in words. */
 int release_answer_write(const struct asked *asked, int64_t release_id, char *out, size_t capacity, size_t *out_size);
 const char *query_name(enum query query);
+const char *source_name(enum source source);
 const char *mechanism_name(enum mechanism mechanism);
 struct buffer;
 /* interval: the answer's, in words; NULL: it has none. */

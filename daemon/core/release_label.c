@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "daemon/base/text.h"
-#include "daemon/core/release_internal.h"
+#include "daemon/core/release_local.h"
 #include "daemon/core/selector.h"
 
 bool asked_by_label(const struct asked *asked)
@@ -93,6 +93,8 @@ int label_add(struct core *core, struct asked *asked, const struct aggregate_que
     int r = core->store->device_by_id(core->store, query->device_id, &device);
     if (r == 0)
         r = core->store->reading_aggregate(core->store, query, &counted);
+    if (r == 0 && device.suspect_ms == 0)
+        r = local_count(core, asked, query, &counted.count);
     if (r != 0)
         return r;
     const size_t cell = cell_of(asked, &device);

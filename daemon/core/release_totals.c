@@ -1,13 +1,11 @@
 /* release_totals.c - what the devices asked said, clamped and bounded.
  *
- * Count, sum and mean are over raw readings and those noised on board; the other kinds are over raw readings alone,
- * since noise of its own would widen what they show. Sums are of integers within bounds that cannot overflow, so they
- * are the same in whatever order the readings come. */
+ * Of raw readings; what was noised on board is added by local_totals(). Sums are of integers within bounds that cannot
+ * overflow, so they are the same in whatever order the readings come. */
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/core/release_internal.h"
-#include "daemon/core/release_running.h"
+#include "daemon/core/release_local.h"
 
 int64_t asked_centre(const struct asked *asked)
 {
@@ -108,8 +106,6 @@ static int add_device_epoch(struct core *core, struct asked *asked, const struct
     case QUERY_DEVICE_COUNT:
     case QUERY_DEVICE_SUM:
         break; /* shared_add() */
-    case QUERY_RUNNING_COUNT:
-        break; /* running_add() */
     }
     return -EINVAL;
 }
@@ -127,11 +123,9 @@ int asked_totals(struct core *core, struct asked *asked)
         .scale = asked->policy.scale,
     };
 
-    if (query_is_running(asked->query))
-        return running_add(core, asked, &query);
     if (query_is_shared(asked->query))
         return shared_add(core, asked, &query);
-    for (int64_t i = 0; i < asked->device_count; i++) {
+    for (int64_t i = 0; !asked_is_local(asked) && i < asked->device_count; i++) {
         for (query.epoch = asked->first_epoch; query.epoch <= asked->last_epoch; query.epoch++) {
             query.device_id = asked->devices[i];
             int r = add_device_epoch(core, asked, &query);
@@ -139,5 +133,5 @@ int asked_totals(struct core *core, struct asked *asked)
                 return r;
         }
     }
-    return 0;
+    return local_totals(core, asked);
 }

@@ -1,6 +1,6 @@
 /* schedule.h - releases that are asked for again and again, and what that will cost.
- * A run is an ordinary release over the interval before it was due (of running counts: over its epoch until then),
- * named by schedule and due time: asked twice, it is answered once (I3), whatever crashes in between. */
+ * A run is an ordinary release over the interval before it was due, named by schedule and due time: asked twice, it is
+ * answered once (I3), whatever crashes in between. */
 #ifndef TINYPART_CORE_SCHEDULE_H
 #define TINYPART_CORE_SCHEDULE_H
 
@@ -19,7 +19,8 @@ struct schedule {
     char query[16];
     char sensor[NAME_SIZE];
     char selector[SELECTOR_SIZE];
-    char parameters[768]; /* of its kind of query, as ordered: "edges=0,10,20\n", "categories=1,2\ntop=2\n" */
+    char parameters[768]; /* of its kind of query, as ordered: "edges=0,10,20\n", "categories=1,2\ntop=2\n",
+                             "source=local\n" */
     char mechanism[16];   /* "": what a release has by itself */
     struct loss wanted;   /* as in struct release_order */
     struct loss loss; /* of each run: of each device and of the tenant, in every epoch that its window touches; what the
@@ -85,6 +86,8 @@ int schedule_pause(struct core *core, const struct caller *caller, int64_t id, b
 int schedule_delete(struct core *core, const struct caller *caller, int64_t id, struct why *why);
 
 bool schedule_has_ended(const struct schedule *schedule);
+/* Whether its runs are over reports noised on board alone, and so cost the budget alone. */
+bool schedule_is_local(const struct schedule *schedule);
 
 /* Runs what is due by the ledger's time. Of runs that were missed only the newest is run. A refusal is kept in the
  * schedule, and the next run tried at its own time; a fault leaves the run due. */

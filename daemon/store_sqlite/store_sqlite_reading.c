@@ -4,11 +4,12 @@
 
 /* The newest of one kind. Ids rise with the ledger's time, so they have the highest ids, and the index has them in that
  * order. Everything narrows before the limit, nothing after it: at most contributions rows count. */
-#define NEWEST(noised, value)                                                               \
-    "SELECT * FROM (SELECT " value " AS value FROM reading INDEXED BY reading_asked"        \
-    " WHERE device_id = ?1 AND sensor = ?2 AND epoch = ?3 AND noised = " noised             \
-    " AND (tenant_id IS NULL OR tenant_id = ?4) AND received_ms >= ?5 AND received_ms < ?6" \
-    " AND scale = ?9 ORDER BY id DESC LIMIT ?10)"
+#define NEWEST(noised, values, only)                                                             \
+    "SELECT " values " FROM reading INDEXED BY reading_asked"                                    \
+    " WHERE device_id = ?1 AND sensor = ?2 AND epoch = ?3 AND noised = " noised                  \
+    " AND (tenant_id IS NULL OR tenant_id = ?4) AND received_ms >= ?5 AND received_ms < ?6" only \
+    " ORDER BY id DESC LIMIT ?7"
+#define NEWEST_RAW NEWEST("0", "min(max(value, ?8), ?9) AS value", " AND scale = ?10")
 
 /* The first of one kind of the whole epoch, whatever the window: which ones these are, nothing that comes later
  * changes.
@@ -18,16 +19,16 @@
     " WHERE device_id = ?1 AND sensor = ?2 AND epoch = ?3 AND noised = " noised \
     " AND (tenant_id IS NULL OR tenant_id = ?4) AND scale = ?7 ORDER BY id LIMIT ?8)"
 
-enum { INSERT, AGGREGATE, VALUES, STEPS, EXPIRE, EXPIRE_VECTORS, COUNT_RAW, COUNT_NOISED };
+enum { INSERT, AGGREGATE, VALUES, REPORTS, STEPS, EXPIRE, EXPIRE_VECTORS, COUNT_RAW, COUNT_NOISED };
 
 static const struct statements statements = {
     DOMAIN_READING,
     {
         [INSERT] = "INSERT INTO reading (device_id, sensor, tenant_id, epoch, received_ms, value, scale,"
                    " policy_version, noised) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        [AGGREGATE] = "SELECT count(*), coalesce(sum(value), 0) FROM (" NEWEST(
-            "0", "min(max(value, ?7), ?8)") " UNION ALL " NEWEST("1", "value") ")",
-        [VALUES] = NEWEST("0", "min(max(value, ?7), ?8)"),
+        [AGGREGATE] = "SELECT count(*), coalesce(sum(value), 0) FROM (" NEWEST_RAW ")",
+        [VALUES] = NEWEST_RAW,
+        [REPORTS] = NEWEST("1", "value, policy_version", ""),
         [STEPS] = "SELECT (received_ms - ?5) / ?9 + 1, count(*) FROM (" FIRST("0") " UNION ALL " FIRST(
             "1") ") WHERE received_ms >= ?5 AND received_ms < ?6 GROUP BY 1 ORDER BY 1",
         [EXPIRE] = "DELETE FROM reading WHERE id IN (SELECT r.id FROM policy p CROSS JOIN reading r"
@@ -77,10 +78,14 @@ static void put_wanted(struct query *query, const struct aggregate_query *wanted
     put_int(query, wanted->tenant_id);
     put_int(query, wanted->from_ms);
     put_int(query, wanted->to_ms);
+    put_int(query, wanted->contributions);
+}
+
+static void put_clamp(struct query *query, const struct aggregate_query *wanted)
+{
     put_int(query, wanted->lower);
     put_int(query, wanted->upper);
     put_int(query, wanted->scale);
-    put_int(query, wanted->contributions);
 }
 
 static int store_reading_aggregate(struct store *store, const struct aggregate_query *wanted, struct aggregate *out)
@@ -89,6 +94,7 @@ static int store_reading_aggregate(struct store *store, const struct aggregate_q
 
     query_open(&query, store, &statements, AGGREGATE);
     put_wanted(&query, wanted);
+    put_clamp(&query, wanted);
     return query_one(&query, read_aggregate, out, sizeof *out);
 }
 
@@ -104,6 +110,7 @@ static int store_reading_values(struct store *store, const struct aggregate_quer
 
     query_open(&query, store, &statements, VALUES);
     put_wanted(&query, wanted);
+    put_clamp(&query, wanted);
     return QUERY_EACH(&query, reading_value, read_value, each, context);
 }
 
@@ -131,6 +138,24 @@ static int store_reading_steps(struct store *store, const struct aggregate_query
     put_int(&query, wanted->contributions);
     put_int(&query, step_ms);
     return QUERY_EACH(&query, step_count, read_step_count, each, context);
+}
+
+static void read_report(struct query *query, void *out)
+{
+    struct reading_report *report = out;
+
+    report->value = take_int(query);
+    report->policy_version = take_int(query);
+}
+
+static int store_reading_reports(struct store *store, const struct aggregate_query *wanted,
+                                 int (*each)(void *context, const struct reading_report *row), void *context)
+{
+    struct query query;
+
+    query_open(&query, store, &statements, REPORTS);
+    put_wanted(&query, wanted);
+    return QUERY_EACH(&query, reading_report, read_report, each, context);
 }
 
 static int expire(struct store *store, unsigned which, int64_t now_ms, int64_t limit, int64_t *out_deleted)
@@ -178,6 +203,7 @@ void store_reading_verbs(struct store *verbs)
     verbs->reading_aggregate = store_reading_aggregate;
     verbs->reading_values = store_reading_values;
     verbs->reading_steps = store_reading_steps;
+    verbs->reading_reports = store_reading_reports;
     verbs->reading_expire = store_reading_expire;
     verbs->reading_count = store_reading_count;
 }

@@ -27,7 +27,7 @@ static struct aggregate_query a_query(int64_t device_id, int64_t tenant_id)
                                      .scale = 100 };
 }
 
-static void raw_readings_are_clamped_and_noised_ones_are_not(void **state)
+static void raw_readings_are_clamped_and_summed_without_noised_ones(void **state)
 {
     struct store *store = *state;
     int64_t d = add_device(store, "d", "tinypart");
@@ -43,8 +43,58 @@ static void raw_readings_are_clamped_and_noised_ones_are_not(void **state)
     add_reading(store,
                 (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 300, .noised = true });
     ok(store->reading_aggregate(store, &query, &sum));
-    assert_int_equal(sum.count, 4);
-    assert_int_equal(sum.sum, 20 + 50 - 50 + 300);
+    assert_int_equal(sum.count, 3);
+    assert_int_equal(sum.sum, 20 + 50 - 50);
+}
+
+struct reports {
+    struct reading_report rows[8];
+    size_t count;
+};
+
+static int note_report(void *context, const struct reading_report *report)
+{
+    struct reports *reports = context;
+
+    reports->rows[reports->count++] = *report;
+    return 0;
+}
+
+static void reports_come_as_they_were_with_their_version_the_newest_first(void **state)
+{
+    struct store *store = *state;
+    int64_t d = add_device(store, "d", "tinypart"), e = add_device(store, "e", "tinypart");
+    struct aggregate_query query = a_query(d, 1);
+    struct reports reports = { 0 };
+    const struct reading one = { .device_id = d, .epoch = 100, .received_ms = NOW, .noised = true };
+    struct reading reading;
+
+    for (int64_t i = 0; i < 4; i++) {
+        reading = one;
+        reading.value = 1000 * i; /* beyond the clamp, which is for raw readings */
+        reading.scale = i == 3 ? READING_ANSWER : 100;
+        reading.policy_version = i < 2 ? 1 : 2;
+        add_reading(store, reading);
+    }
+    reading = one;
+    reading.noised = false;
+    add_reading(store, reading);
+    reading = one;
+    reading.device_id = e;
+    add_reading(store, reading);
+    reading = one;
+    reading.epoch = 101;
+    add_reading(store, reading);
+    reading = one;
+    reading.received_ms = NOW + 1000; /* the window's end */
+    add_reading(store, reading);
+    query.contributions = 3;
+    ok(store->reading_reports(store, &query, note_report, &reports));
+    assert_int_equal(reports.count, 3);
+    assert_int_equal(reports.rows[0].value, 3000);
+    assert_int_equal(reports.rows[0].policy_version, 2);
+    assert_int_equal(reports.rows[2].value, 1000);
+    assert_int_equal(reports.rows[2].policy_version, 1);
 }
 
 static int note_value(void *context, const struct reading_value *reading)
@@ -127,6 +177,7 @@ static void raw_and_noised_readings_do_not_crowd_each_other_out(void **state)
     int64_t d = add_device(store, "d", "tinypart");
     struct aggregate_query query = a_query(d, 1);
     struct aggregate sum = { 0 };
+    struct reports reports = { 0 };
 
     for (int i = 1; i <= 3; i++) {
         add_reading(store,
@@ -136,8 +187,11 @@ static void raw_and_noised_readings_do_not_crowd_each_other_out(void **state)
     }
     query.contributions = 2;
     ok(store->reading_aggregate(store, &query, &sum));
-    assert_int_equal(sum.count, 4);
-    assert_int_equal(sum.sum, 2 + 3 + 2000 + 3000);
+    assert_int_equal(sum.count, 2);
+    assert_int_equal(sum.sum, 2 + 3);
+    ok(store->reading_reports(store, &query, note_report, &reports));
+    assert_int_equal(reports.count, 2);
+    assert_int_equal(reports.rows[1].value, 2000);
 }
 
 static void a_sum_beyond_int64_is_a_fault_and_not_a_number(void **state)
@@ -147,9 +201,9 @@ static void a_sum_beyond_int64_is_a_fault_and_not_a_number(void **state)
     struct aggregate_query query = a_query(d, 1);
     struct aggregate sum = { 7, 7 };
 
+    query.upper = INT64_MAX;
     for (int i = 0; i < 2; i++)
-        add_reading(store, (struct reading){
-                               .device_id = d, .epoch = 100, .received_ms = NOW, .value = INT64_MAX, .noised = true });
+        add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = INT64_MAX });
     assert_int_equal(store->reading_aggregate(store, &query, &sum), -EOVERFLOW);
     assert_int_equal(sum.count, 7);
 }
@@ -290,7 +344,8 @@ static void vectors_expire_with_the_readings_and_go_with_their_device(void **sta
 int contract_readings(void)
 {
     const struct CMUnitTest tests[] = {
-        CONTRACT_TEST(raw_readings_are_clamped_and_noised_ones_are_not),
+        CONTRACT_TEST(raw_readings_are_clamped_and_summed_without_noised_ones),
+        CONTRACT_TEST(reports_come_as_they_were_with_their_version_the_newest_first),
         CONTRACT_TEST(raw_values_come_clamped_the_newest_first_and_no_more_than_count),
         CONTRACT_TEST(only_what_the_query_names_is_summed),
         CONTRACT_TEST(only_the_newest_contributions_count),

@@ -146,21 +146,26 @@ struct fetch_target {
     uint8_t digest[DIGEST_SIZE];
     uint64_t total;
 };
-/* Aggregate over raw and noised readings of one window, contributions bounded per device and epoch for each of the two
- * by itself: were the bound shared, taking out one raw reading could let one more noised one in, and so change a sum by
- * more than what its clamp allows. */
+/* Readings of one device in one epoch and window. The bound on contributions is on raw readings and on noised ones each
+ * by itself: were it shared, taking out one raw reading could let one more noised one in, and so change a sum by more
+ * than what its clamp allows. */
 struct aggregate_query {
     int64_t tenant_id; /* readings of this tenant's containers and of the devices themselves (tenant 0) */
     const char *sensor;
     int64_t device_id;
     int64_t from_ms, to_ms; /* received within [from, to) */
     int64_t epoch;
-    int64_t contributions; /* newest that many raw and that many noised of the epoch's readings */
+    int64_t contributions; /* the newest that many of the epoch's readings */
     int64_t lower, upper;  /* clamp of raw readings */
-    int64_t scale;         /* only readings kept at this scale */
+    int64_t scale;         /* only raw readings kept at this scale */
 };
 struct reading_value {
     int64_t value;
+};
+/* What a device that noises on board said: steps, a category, bits, a bit, by that version of the policy. */
+struct reading_report {
+    int64_t value;
+    int64_t policy_version;
 };
 struct aggregate {
     int64_t count;
@@ -395,13 +400,15 @@ struct store {
     int (*cohort_read)(struct store *store, int64_t cohort_id, struct cohort *out);
 
     int (*reading_insert)(struct store *store, struct reading *reading);
+    /* Of raw readings, clamped: how many, and their sum; or each of them, newest first. */
     int (*reading_aggregate)(struct store *store, const struct aggregate_query *query, struct aggregate *out);
-    /* The raw ones of these readings, clamped, newest first. */
     int (*reading_values)(struct store *store, const struct aggregate_query *query, EACH(reading_value));
     /* How many readings, raw and noised, each step of the window has that has any; steps are counted from its start. Of
      * the epoch's readings the contributions that came first count, raw and noised ones each by themselves, so that no
      * later one changes what an earlier step has. */
     int (*reading_steps)(struct store *store, const struct aggregate_query *query, int64_t step_ms, EACH(step_count));
+    /* Those noised on board, as they came in, newest first. */
+    int (*reading_reports)(struct store *store, const struct aggregate_query *query, EACH(reading_report));
     /* Readings, raw and noised, and vectors whose policy version's retention has passed are deleted; at most limit. */
     int (*reading_expire)(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted);
     int (*reading_count)(struct store *store, int64_t *out_raw, int64_t *out_noised);

@@ -46,30 +46,29 @@ static void small_cases_by_hand(void **state)
 
     (void)state;
     /* 8 categories: T = 10; (40 x 10 - 100) / 2 = 150 of 100 reports: more than there are, and unbiased for that. */
-    assert_int_equal(local_frequency(&policy, 100, 40, &estimate), 0);
+    assert_int_equal(local_frequency(&policy, 100, 1, 40, LOCAL_95, &estimate), 0);
     assert_int_equal(estimate.value.num, 300);
     assert_int_equal(estimate.value.den, 2);
     /* 100 holders: 3 x 7 each, over 4. */
-    assert_int_equal(estimate.variance.num, 2100);
-    assert_int_equal(estimate.variance.den, 4);
+    assert_int_equal(estimate.variance.num, 525 * (int64_t)estimate.variance.den);
     /* sqrt(100 ln(40) / 2) = 13.581 answers x 10 / 2 */
     assert_in_range(estimate.error.num * 1000 / (int64_t)estimate.error.den, 67905, 68100);
-    assert_int_equal(local_frequency(&policy, 100, 101, &estimate), LOCAL_BAD_INPUT);
-    assert_int_equal(local_sum(&policy, 100, 10, &estimate), LOCAL_WRONG_MECHANISM);
+    assert_int_equal(local_frequency(&policy, 100, 1, 101, LOCAL_95, &estimate), LOCAL_BAD_INPUT);
+    assert_int_equal(local_sum(&policy, 100, 10, LOCAL_95, &estimate), LOCAL_WRONG_MECHANISM);
 
     policy = policy_of(POLICY_ONE_BIT, 3, 1);
     /* 7 (60 x 4 - 100) / 2 - 3 x 100 */
-    assert_int_equal(local_sum(&policy, 100, 60, &estimate), 0);
+    assert_int_equal(local_sum(&policy, 100, 60, LOCAL_95, &estimate), 0);
     assert_int_equal(estimate.value.num / (int64_t)estimate.value.den, 190);
-    assert_int_equal(local_sum(&policy, 100, -1, &estimate), LOCAL_BAD_INPUT);
+    assert_int_equal(local_sum(&policy, 100, -1, LOCAL_95, &estimate), LOCAL_BAD_INPUT);
 
     policy = policy_of(POLICY_DISCRETE_LAPLACE, 1, 1);
-    assert_int_equal(local_sum(&policy, 10, 17, &estimate), 0);
+    assert_int_equal(local_sum(&policy, 10, 17, LOCAL_95, &estimate), 0);
     assert_int_equal(estimate.value.num, 17);
     /* 1.84134718841558 each */
     assert_in_range(estimate.variance.num * 1000000 / (int64_t)estimate.variance.den, 18413471, 18413485);
-    assert_int_equal(local_sum(&policy, 10, 241, &estimate), LOCAL_BAD_INPUT);
-    assert_int_equal(local_frequency(&policy, 10, 1, &estimate), LOCAL_WRONG_MECHANISM);
+    assert_int_equal(local_sum(&policy, 10, 241, LOCAL_95, &estimate), LOCAL_BAD_INPUT);
+    assert_int_equal(local_frequency(&policy, 10, 1, 1, LOCAL_95, &estimate), LOCAL_WRONG_MECHANISM);
 }
 
 static void the_interval_of_laplace_sums_is_near_what_a_normal_limit_would_give(void **state)
@@ -78,14 +77,14 @@ static void the_interval_of_laplace_sums_is_near_what_a_normal_limit_would_give(
     struct local_estimate estimate;
 
     (void)state;
-    assert_int_equal(local_sum(&policy, 1, 0, &estimate), 0);
+    assert_int_equal(local_sum(&policy, 1, 0, LOCAL_95, &estimate), 0);
     assert_in_range(estimate.error.num, 300, 850); /* exactly: ln(20) x 100 */
-    assert_int_equal(local_sum(&policy, 10000, 0, &estimate), 0);
+    assert_int_equal(local_sum(&policy, 10000, 0, LOCAL_95, &estimate), 0);
     /* 1.96 x sqrt(2) x 100 x 100 = 27718 */
     assert_in_range(estimate.error.num, 27718, 43000);
     policy.parameter_num = policy.parameter_den = UINT32_MAX;
     policy.output_bound = POLICY_STEPS_MAX;
-    assert_int_equal(local_sum(&policy, NOISE_REPORTS_MAX, 0, &estimate), 0);
+    assert_int_equal(local_sum(&policy, NOISE_REPORTS_MAX, 0, LOCAL_95, &estimate), 0);
 }
 
 /* What devices say of these readings, by the samplers that they have. */
@@ -118,13 +117,13 @@ static void estimates_hold_what_was_noised(void **state)
         assert_int_equal(noise_laplace(&random, 35, 4, &noise), 0);
         sum += (int64_t)category - 3 + noise;
     }
-    assert_int_equal(local_frequency(&krr, REPORTS, named, &estimate), 0);
+    assert_int_equal(local_frequency(&krr, REPORTS, 1, named, LOCAL_95, &estimate), 0);
     assert_within(&estimate, (int64_t)holders);
-    assert_int_equal(local_frequency(&oue, REPORTS, set, &estimate), 0);
+    assert_int_equal(local_frequency(&oue, REPORTS, 1, set, LOCAL_95, &estimate), 0);
     assert_within(&estimate, (int64_t)holders);
-    assert_int_equal(local_sum(&bit, REPORTS, (int64_t)ones, &estimate), 0);
+    assert_int_equal(local_sum(&bit, REPORTS, (int64_t)ones, LOCAL_95, &estimate), 0);
     assert_within(&estimate, truth);
-    assert_int_equal(local_sum(&lap, REPORTS, sum, &estimate), 0);
+    assert_int_equal(local_sum(&lap, REPORTS, sum, LOCAL_95, &estimate), 0);
     assert_within(&estimate, truth);
 }
 

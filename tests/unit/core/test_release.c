@@ -622,7 +622,9 @@ static void a_mean_of_enough_readings_is_near_the_truth(void **state)
 /* A fault would take the charge back, and whether there is one would hang on the data. */
 static void a_mean_beyond_all_numbers_is_null_and_no_fault(void **state)
 {
-    struct asked asked = { .query = QUERY_MEAN, .loss.ueps = EPSILON, .policy = { .scale = 100 }, .part_count = 2 };
+    struct asked asked = {
+        .query = QUERY_MEAN, .source = SOURCE_RAW, .loss.ueps = EPSILON, .policy = { .scale = 100 }, .part_count = 2
+    };
     struct noised *count = &asked.parts[1];
     struct release release = { 0 };
 
@@ -669,7 +671,9 @@ static void the_longest_answer_fits(void **state)
                                     .value = -(INT64_C(1) << 62),
                                     .half_width = INT64_C(1) << 44,
                                     .scale = { 1ull << 40, (1ull << 40) - 1 } };
-    struct asked asked = { .loss = { .ueps = 19999999, .nrho = LOSS_MAX }, .device_count = COHORT_MAX };
+    struct asked asked = { .source = SOURCE_BOTH,
+                           .loss = { .ueps = 19999999, .nrho = LOSS_MAX },
+                           .device_count = COHORT_MAX };
     struct release release = { 0 };
 
     (void)state;
@@ -739,7 +743,7 @@ static void a_mean_of_nothing_is_null_and_is_charged_all_the_same(void **state)
 static void a_preview_says_what_a_release_would_do_and_does_nothing(void **state)
 {
     struct lab *lab = *state;
-    struct release_order order = { .query = "sum", .sensor = "temperature", .loss.ueps = 600000 };
+    struct release_order order = { .query = "sum", .sensor = "temperature", .source = "raw", .loss.ueps = 600000 };
     uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
     struct release_plan plan;
 

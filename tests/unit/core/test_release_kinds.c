@@ -379,8 +379,8 @@ static void a_preview_says_what_a_wanted_error_needs(void **state)
     struct lab *lab = *state;
     static const struct release_order orders[] = {
         { .query = "count", .error = "3" },
-        { .query = "sum", .error = "100" },
-        { .query = "mean", .error = "2.5" },
+        { .query = "sum", .source = "raw", .error = "100" },
+        { .query = "mean", .source = "raw", .error = "2.5" },
         { .query = "histogram", .edges = "0,10,20", .error = "4" },
         { .query = "count", .error = "3", .mechanism = "gaussian" },
     };
@@ -463,8 +463,7 @@ static void an_answer_says_in_words_what_it_promises(void **state)
     lab_device(lab, "thermo-1");
     json_t *answer = answer_of(lab, &order);
     const char *words = lab_text(answer, NULL, "statement");
-    assert_non_null(strstr(words, "With 95 % certainty the true count of the readings that count, those noised on "
-                                  "board as they came in, is between "));
+    assert_non_null(strstr(words, "With 95 % certainty the true count of the readings that count is between "));
     assert_non_null(strstr(words, "at most e^0.5 times more or less likely"));
     assert_non_null(strstr(
         words, "each of the 1 devices asked, and tenant acme, in each of 1 epochs: epsilon 0.5, rho 0.110599609, "
