@@ -17,11 +17,12 @@
 #include "daemon/store_sqlite/store_sqlite.h"
 #include "tests/bench/bench.h"
 
-#define EPOCH   20000
-#define DEVICES 10000
-#define SINGLES 100  /* commits of one charge, a round */
-#define GROUPED 4000 /* charges of one commit */
-#define ROUNDS  15
+#define EPOCH        20000
+#define DEVICES      10000
+#define DEVICES_MOST 1000000
+#define SINGLES      100  /* commits of one charge, a round */
+#define GROUPED      4000 /* charges of one commit */
+#define ROUNDS       15
 
 int fdatasync(int fd);
 int fsync(int fd);
@@ -68,10 +69,10 @@ static void must(int r, const char *what)
 static const struct loss_caps no_cap = { LOSS_MAX, LOSS_MAX, LOSS_MAX, false };
 static uint64_t dice = 20261121;
 
-static int64_t any_device(void)
+static int64_t any_device(int64_t devices)
 {
     dice = dice * 6364136223846793005u + 1442695040888963407u;
-    return (int64_t)(dice >> 33) % DEVICES + 1;
+    return (int64_t)(dice >> 33) % devices + 1;
 }
 
 static struct charge charge_of(const struct cohort *cohort, int64_t number)
@@ -86,13 +87,14 @@ static struct charge charge_of(const struct cohort *cohort, int64_t number)
                             .filter_cap = no_cap };
 }
 
-/* One device's filter and odometer, and the tenant's budget. */
-static void charge_one(struct store *store, int64_t number)
+/* The filter and odometer of one of so many devices, and the tenant's budget. */
+static void charge_one(struct store *store, int64_t devices)
 {
-    int64_t device = any_device();
+    int64_t device = any_device(devices);
     struct cohort_member member = { (uint32_t)(device / 64), UINT64_C(1) << device % 64 };
     struct cohort cohort = { .members = &member, .member_count = 1, .device_count = 1 };
-    struct charge charge = charge_of(&cohort, number);
+    static int64_t number;
+    struct charge charge = charge_of(&cohort, ++number);
 
     must(store->begin(store), "begin");
     must(store->charge(store, &charge, NULL), "charge");
@@ -151,31 +153,51 @@ static double median(double *values, size_t count)
     return values[count / 2];
 }
 
-static void compare_commits(struct store *store)
+struct rates {
+    double single, grouped; /* charges a second */
+};
+
+static struct rates rates_among(struct store *store, int64_t devices, unsigned rounds)
 {
     double single[ROUNDS], grouped[ROUNDS];
-    int64_t number = 0;
 
-    for (int64_t i = 0; i < 2000; i++) /* rows are there */
-        charge_one(store, ++number);
-    synced_ns = syncs = 0;
-    for (unsigned round = 0; round < ROUNDS; round++) {
+    for (unsigned round = 0; round < rounds; round++) {
         double began = wall_ns();
         for (unsigned i = 0; i < SINGLES; i++)
-            charge_one(store, ++number);
+            charge_one(store, devices);
         single[round] = SINGLES * 1e9 / (wall_ns() - began);
         began = wall_ns();
         must(store->group_begin(store), "group_begin");
         for (unsigned i = 0; i < GROUPED; i++)
-            charge_one(store, ++number);
+            charge_one(store, devices);
         must(store->group_end(store), "group_end");
         grouped[round] = GROUPED * 1e9 / (wall_ns() - began);
     }
+    return (struct rates){ median(single, rounds), median(grouped, rounds) };
+}
+
+static void compare_commits(struct store *store)
+{
+    for (int64_t i = 0; i < 2000; i++) /* rows are there */
+        charge_one(store, DEVICES);
+    synced_ns = syncs = 0;
+    struct rates rates = rates_among(store, DEVICES, ROUNDS);
     printf("of a single charge's commit: %.2f syncs of %.0f us\n", (double)syncs / (ROUNDS * (SINGLES + 1)),
            synced_ns / syncs / 1e3);
-    double one = median(single, ROUNDS), many = median(grouped, ROUNDS);
-    printf("charges/s: %.0f with a commit each, %.0f with %d a commit: ratio %.1f, limit at least 20: %s\n", one, many,
-           GROUPED, many / one, many / one >= 20 ? "kept" : "NOT KEPT");
+    printf("charges/s: %.0f with a commit each, %.0f with %d a commit: ratio %.1f, limit at least 20: %s\n",
+           rates.single, rates.grouped, GROUPED, rates.grouped / rates.single,
+           rates.grouped / rates.single >= 20 ? "kept" : "NOT KEPT");
+}
+
+/* After the releases, which made a filter and an odometer for a million devices. */
+static void measure_charges(struct store *store)
+{
+    printf("%10s %14s %16s %8s\n", "devices", "commit each /s", "4000 a commit /s", "ratio");
+    for (int64_t devices = 1000; devices <= DEVICES_MOST; devices *= 10) {
+        struct rates rates = rates_among(store, devices, 5);
+        printf("%10lld %14.0f %16.0f %8.1f\n", (long long)devices, rates.single, rates.grouped,
+               rates.grouped / rates.single);
+    }
 }
 
 static void measure_releases(struct store *store)
@@ -209,6 +231,17 @@ static void measure_releases(struct store *store)
     }
 }
 
+static void add_devices(struct store *store, unsigned from, unsigned to)
+{
+    must(store->begin(store), "begin");
+    for (unsigned i = from; i <= to; i++) {
+        struct device device = { .state = DEVICE_CLAIMED, .profile = "tinypart", .created_ms = 1 };
+        snprintf(device.name, sizeof device.name, "d%u", i);
+        must(store->device_insert(store, &device), "device");
+    }
+    must(store->commit(store), "commit");
+}
+
 static void prepare(struct store *store)
 {
     struct tenant tenant = { .name = "acme", .created_ms = 1 };
@@ -217,12 +250,8 @@ static void prepare(struct store *store)
     must(store->begin(store), "begin");
     must(store->tenant_insert(store, &tenant), "tenant");
     must(store->sink_insert(store, &sink), "sink");
-    for (unsigned i = 1; i <= DEVICES; i++) {
-        struct device device = { .state = DEVICE_CLAIMED, .profile = "tinypart", .created_ms = 1 };
-        snprintf(device.name, sizeof device.name, "d%u", i);
-        must(store->device_insert(store, &device), "device");
-    }
     must(store->commit(store), "commit");
+    add_devices(store, 1, DEVICES);
 }
 
 int main(void)
@@ -240,6 +269,8 @@ int main(void)
     prepare(store);
     compare_commits(store);
     measure_releases(store);
+    add_devices(store, DEVICES + 1, DEVICES_MOST);
+    measure_charges(store);
     double began = wall_ns();
     must(store->ledger_recount(store, NULL, &why), why.what);
     printf("counted again in %.0f ms\n", (wall_ns() - began) / 1e6);
