@@ -129,9 +129,10 @@ static struct loss loss_here(const struct cells_job *job, const uint8_t *other, 
         *caps = job->caps;
     if (job->rule == CELLS_UNDER_OTHER)
         *caps = (struct loss_caps){ cap_of(beside.ueps), cap_of(beside.nrho), cap_of(beside.delta), false };
-    if (job->rule == CELLS_DRAWN && job->no_room != NULL) /* a try: the share is as it was */
+    const bool tries = job->no_room != NULL; /* then the share is as it was: a tenant that took nothing yet has none */
+    if (job->rule == CELLS_DRAWN && tries)
         loss_add(&beside, &job->loss);
-    return job->rule == CELLS_DRAWN && other != NULL ? drawn(job, &beside) : job->loss;
+    return job->rule == CELLS_DRAWN && (other != NULL || tries) ? drawn(job, &beside) : job->loss;
 }
 
 static void refuse_here(struct cells_job *job, uint32_t chunk, unsigned slot, enum loss_currency currency)

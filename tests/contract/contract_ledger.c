@@ -579,6 +579,7 @@ static void a_reserve_is_drawn_first_and_nobody_else_can_take_it(void **state)
     of_b.loss.ueps = 5;
     ok(store->charge_try(store, &of_b, 1, &refused, &devices));
     ok(in_transaction(store, store->charge(store, &of_b, NULL)));
+    ok(store->charge_try(store, &of_a, 1, &refused, &devices));   /* of which nothing is taken yet */
     ok(in_transaction(store, store->charge(store, &of_a, NULL))); /* 2 of its 4 */
     of_b.loss.ueps = 2;
     assert_int_equal(in_transaction(store, store->charge(store, &of_b, &refused)), REFUSED_EXHAUSTED);
