@@ -54,7 +54,10 @@ static void show_plan(struct call *call, const json_t *plan)
 {
     call->output->object(call->output, plan, plan_columns);
     show_dry(call, plan, "budget_dry", "budget of the tenant");
-    show_dry(call, plan, "filter_dry", "filter of a device that all of it asks, and nobody else");
+    show_dry(call, plan, "filter_dry",
+             json_is_true(json_object_get(plan, "filter_as_spent"))
+                 ? "filters as they are, if nobody else asked these devices from now on"
+                 : "filter of a device that nobody else asks");
 }
 
 static int preview(struct call *call, json_t *body)

@@ -61,11 +61,12 @@ static json_t *dry_json(const struct schedule_dry *dry)
 
 static json_t *plan_json(const struct schedule_plan *plan)
 {
-    return json_pack("{s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "runs_per_epoch", (json_int_t)plan->runs_per_epoch,
+    return json_pack("{s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o}", "runs_per_epoch", (json_int_t)plan->runs_per_epoch,
                      "per_epoch", json_loss(&plan->per_epoch), "all_per_epoch", json_loss(&plan->all_per_epoch),
                      "budget_cap", json_loss_caps(&plan->budget_cap), "filter_cap", json_loss_caps(&plan->filter_cap),
-                     "budget_dry", dry_json(&plan->budget), "filter_dry", dry_json(&plan->filter), "looked_until",
-                     json_time(plan->looked_until_ms), "now", release_plan_json(&plan->now));
+                     "budget_dry", dry_json(&plan->budget), "filter_dry", dry_json(&plan->filter), "filter_as_spent",
+                     plan->filter_as_spent, "looked_until", json_time(plan->looked_until_ms), "now",
+                     release_plan_json(&plan->now));
 }
 
 static const struct schedule_order *read_order(struct request *request)

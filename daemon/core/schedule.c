@@ -225,7 +225,7 @@ int schedule_preview(struct core *core, const struct caller *caller, const struc
 
     int r = order_judge(core, caller, order, &schedule, &plan.now, why);
     if (r == 0)
-        r = schedule_plan_fill(core, &schedule, schedule.created_ms, &plan);
+        r = schedule_plan_fill(core, &schedule, schedule.created_ms, access_scope(caller) == 0, &plan);
     if (r == 0)
         *out = plan;
     return r;
@@ -278,7 +278,7 @@ int schedule_plan_get(struct core *core, const struct caller *caller, int64_t id
     if (r > 0)
         plan.now.refusal = r;
     if (r >= 0)
-        r = schedule_plan_fill(core, &schedule, now_ms, &plan);
+        r = schedule_plan_fill(core, &schedule, now_ms, access_scope(caller) == 0, &plan);
     if (r == 0)
         *out = plan;
     return r;

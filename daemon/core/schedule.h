@@ -60,9 +60,10 @@ struct schedule_plan {
     struct loss_caps budget_cap; /* of the tenant, in the next epoch */
     struct loss_caps filter_cap; /* what of each device's filter the tenant can draw on then */
     struct schedule_dry budget;
-    struct schedule_dry filter; /* as if all these schedules asked the same devices, and nobody else any */
-    int64_t looked_until_ms;    /* and not further */
-    struct release_plan now;    /* as if the interval until now were asked */
+    struct schedule_dry filter; /* as if all these schedules asked the same devices, and nobody else any from now on */
+    bool filter_as_spent;    /* with what those devices have lost of the present epoch's data; a tenant is not told */
+    int64_t looked_until_ms; /* and not further */
+    struct release_plan now; /* as if the interval until now were asked */
 };
 
 /* Refused like a release whose budget is no matter: unknown query, sensor, selector; no device granted; beyond

@@ -1,4 +1,4 @@
-/* schedule_internal.h - between schedule.c and schedule_plan.c. */
+/* schedule_internal.h - between schedule.c, schedule_plan.c and schedule_filter.c. */
 #ifndef TINYPART_CORE_SCHEDULE_INTERNAL_H
 #define TINYPART_CORE_SCHEDULE_INTERNAL_H
 
@@ -16,7 +16,15 @@ void schedule_run_fill(const struct schedule *schedule, int64_t due_ms, struct s
 int64_t schedule_due_after(const struct schedule *schedule, int64_t unix_ms);
 
 /* Fills all of the plan but now. schedule: one of the tenant's (its row is left out of those in the store), or one that
- * has no id yet. */
-int schedule_plan_fill(struct core *core, const struct schedule *schedule, int64_t now_ms, struct schedule_plan *out);
+ * has no id yet. sees_filters: whether who asks may know what filters have lost by now. */
+int schedule_plan_fill(struct core *core, const struct schedule *schedule, int64_t now_ms, bool sees_filters,
+                       struct schedule_plan *out);
+
+/* The devices that it asks, without a digest; the caller frees the members. None where it can ask none. */
+int schedule_cohort(struct core *core, const struct schedule *schedule, struct cohort *out);
+/* What the filters and odometers of all of these devices still take of a tenant's releases over an epoch, in epsilon
+ * and in rho, once all of that epoch is unlocked; not looked for beyond most. */
+int schedule_filter_room(struct core *core, int64_t tenant_id, const struct cohort *cohort, int64_t epoch,
+                         const struct loss *most, struct loss *out);
 
 #endif

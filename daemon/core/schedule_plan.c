@@ -1,9 +1,9 @@
 /* schedule_plan.c - what is scheduled for a tenant, let run ahead on paper: what it costs, and what refuses first.
  *
  * Budgets and filters begin anew with every epoch. So what holds for the present epoch, with what is spent of it, and
- * for the two whole ones after it, holds for all that follow. The tenant's budget is looked at as it stands. Of the
- * filters only caps and reserves are: how full they are tells of other tenants, and shows in `now` as far as a refused
- * release shows it. */
+ * for the two whole ones after it, holds for all that follow. The tenant's budget is looked at as it stands. The
+ * filters are for those who are no tenant's: how full they are tells of others. A tenant's plan goes by caps and
+ * reserves alone, and what is full already shows in `now` as far as a refused release shows it. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -146,6 +146,30 @@ static int caps_of(const struct ahead *ahead, int64_t epoch, int64_t when_ms, st
     return 0;
 }
 
+/* Whatever of a filter is not left, by the epoch's end, for all that is scheduled is taken as spent. */
+static int filter_begin(struct ahead *ahead, int64_t present_epoch, const struct loss *whole_epoch)
+{
+    struct cohort cohort = { 0 };
+    struct loss_caps budget, filter;
+    struct loss enough = { 0 };
+
+    loss_add_times(&enough, whole_epoch, 2); /* not every epoch is touched by as many runs */
+    int r = schedule_cohort(ahead->core, ahead->planned, &cohort);
+    for (int64_t epoch = ahead->first_epoch; r == 0 && cohort.device_count > 0 && epoch <= present_epoch; epoch++) {
+        struct loss most = enough, room, *spent = &ahead->filter[epoch - ahead->first_epoch];
+        r = caps_of(ahead, epoch, ledger_epoch_start_ms(ahead->core, epoch + 1), &budget, &filter);
+        if (r != 0)
+            break;
+        most.ueps = most.ueps < filter.ueps ? most.ueps : filter.ueps;
+        most.nrho = most.nrho < filter.nrho ? most.nrho : filter.nrho;
+        r = schedule_filter_room(ahead->core, ahead->planned->tenant_id, &cohort, epoch, &most, &room);
+        spent->ueps = filter.ueps - room.ueps;
+        spent->nrho = filter.nrho >= LOSS_MAX ? 0 : filter.nrho - room.nrho;
+    }
+    free(cohort.members);
+    return r;
+}
+
 static void dry_note(struct schedule_dry *dry, const struct ahead *ahead, size_t which, int64_t due_ms, int64_t epoch,
                      enum loss_currency currency)
 {
@@ -224,7 +248,8 @@ static int costs(const struct ahead *ahead, int64_t present_epoch, struct schedu
                    &plan->filter_cap);
 }
 
-int schedule_plan_fill(struct core *core, const struct schedule *schedule, int64_t now_ms, struct schedule_plan *out)
+int schedule_plan_fill(struct core *core, const struct schedule *schedule, int64_t now_ms, bool sees_filters,
+                       struct schedule_plan *out)
 {
     __attribute__((cleanup(ahead_freep))) struct ahead *ahead = NULL;
     size_t which = 0;
@@ -232,8 +257,11 @@ int schedule_plan_fill(struct core *core, const struct schedule *schedule, int64
     int r = ahead_new(core, schedule, now_ms, &ahead);
     if (r == 0)
         r = costs(ahead, ledger_epoch(core, now_ms), out);
+    if (r == 0 && sees_filters)
+        r = filter_begin(ahead, ledger_epoch(core, now_ms), &out->all_per_epoch);
     if (r != 0)
         return r;
+    out->filter_as_spent = sees_filters;
     out->looked_until_ms = ahead->end_ms;
     for (int runs = 0; r == 0 && next_run(ahead, &which); runs++) {
         if (runs == RUNS_LOOKED_AT || (out->budget.dries && out->filter.dries)) {

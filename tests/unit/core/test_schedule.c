@@ -306,6 +306,81 @@ static void a_plan_knows_what_is_spent_and_what_the_filters_hold(void **state)
     assert_false(plan.now.would_pass);
 }
 
+/* What others took of the filters today; a tenant's plan does not tell. */
+static void a_plan_counts_in_what_filters_have_lost_but_not_for_a_tenant(void **state)
+{
+    struct lab *lab = *state;
+    struct schedule_order order = hourly(EPSILON / 10);
+    struct schedule_plan plan;
+    const struct caller *officer = &lab->world->owner;
+
+    lab_device(lab, "thermo-1");
+    lab_device(lab, "thermo-2");
+    lab->core->settings.filter_cap.ueps = 3 * EPSILON; /* 2.4 an epoch fit, and 1.6 today */
+    order.release.tenant = lab->acme->tenant.name;
+    assert_int_equal(schedule_preview(lab->core, officer, &order, &plan, &lab->why), 0);
+    assert_true(plan.filter_as_spent);
+    assert_false(plan.filter.dries);
+    lab_release(lab, lab->beta, "count", 7 * EPSILON / 5, NULL);
+    assert_int_equal(schedule_preview(lab->core, officer, &order, &plan, &lab->why), 0);
+    assert_false(plan.filter.dries); /* 1.6 of 1.6 */
+    lab_release(lab, lab->beta, "count", EPSILON / 4, NULL);
+    assert_int_equal(schedule_preview(lab->core, officer, &order, &plan, &lab->why), 0);
+    assert_true(plan.filter.dries); /* 1.35: thirteen runs */
+    assert_int_equal(plan.filter.run, 14);
+    assert_int_equal(plan.filter.epoch, WORLD_START_MS / DAY);
+    assert_int_equal(plan.filter.due_ms, NEXT + 13 * HOUR);
+    assert_int_equal(schedule_preview(lab->core, &lab->acme->caller, &order, &plan, &lab->why), 0);
+    assert_false(plan.filter_as_spent || plan.filter.dries);
+
+    struct schedule schedule = add(lab, lab->acme, &order); /* and it is so */
+    assert_int_equal(schedule_plan_get(lab->core, &lab->world->auditor, schedule.id, &plan, &lab->why), 0);
+    assert_int_equal(plan.filter.run, 14);
+    for (int i = 0; i < 16; i++)
+        tick_at(lab, NEXT + i * HOUR);
+    assert_int_equal(now(lab, schedule.id).runs, 13);
+    assert_int_equal(now(lab, schedule.id).refused, 3);
+    assert_int_equal(schedule_plan_get(lab->core, &lab->acme->caller, schedule.id, &plan, &lab->why), 0);
+    assert_false(plan.filter_as_spent || plan.filter.dries);
+}
+
+/* The tenant's own reserve is there, whatever others took of the rest; and rho is bounded by itself. */
+static void a_plan_knows_reserves_and_rho(void **state)
+{
+    const struct budget_order reserve = { .epsilon = "100", .rho = "100", .reserve_epsilon = "1" };
+    struct lab *lab = *state;
+    struct schedule_order order = hourly(EPSILON / 10);
+    struct schedule_plan plan;
+    struct budget budget;
+
+    lab_device(lab, "thermo-1");
+    lab->core->settings.filter_cap.ueps = 3 * EPSILON;
+    lab_sql(lab, "DELETE FROM budget_terms WHERE tenant_id = 1");
+    assert_int_equal(budget_set(lab->core, &lab->world->privacy_officer, "acme", &reserve, &budget, &lab->why), 0);
+    lab->world->clock.now_ms += DAY; /* reserves begin with an epoch */
+    lab_release(lab, lab->beta, "count", 8 * EPSILON / 5, NULL);
+    order.release.tenant = lab->acme->tenant.name;
+    assert_int_equal(schedule_preview(lab->core, &lab->world->owner, &order, &plan, &lab->why), 0);
+    assert_true(plan.filter.dries); /* of the pool's 2 there are 0.4 left, and the reserve of 1 */
+    assert_int_equal(plan.filter.currency, LOSS_EPSILON);
+    assert_int_equal(plan.filter.run, 15);
+
+    lab->core->settings.filter_cap.nrho = 100000000;
+    lab->world->clock.now_ms += DAY;
+    lab_release(lab, lab->beta, "count", EPSILON / 4, NULL); /* rho 0.0294 */
+    assert_int_equal(schedule_preview(lab->core, &lab->world->owner, &order, &plan, &lab->why), 0);
+    assert_int_equal(plan.filter.currency, LOSS_RHO); /* 0.00488 a run */
+    assert_int_equal(plan.filter.run, 15);
+    lab->core->settings.filter_cap.pure_only = false;
+    order.release.loss = (struct loss){ 0 };
+    order.release.rho = "0.005";
+    lab->world->clock.now_ms += DAY;
+    lab_release(lab, lab->beta, "count", EPSILON / 4, NULL);
+    assert_int_equal(schedule_preview(lab->core, &lab->world->owner, &order, &plan, &lab->why), 0);
+    assert_int_equal(plan.filter.currency, LOSS_RHO);
+    assert_int_equal(plan.filter.run, 15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +394,8 @@ int main(void)
         LAB_TEST(refuses_what_no_run_could_ever_be),
         LAB_TEST(a_plan_names_the_run_that_will_be_refused),
         LAB_TEST(a_plan_knows_what_is_spent_and_what_the_filters_hold),
+        LAB_TEST(a_plan_counts_in_what_filters_have_lost_but_not_for_a_tenant),
+        LAB_TEST(a_plan_knows_reserves_and_rho),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
