@@ -14,8 +14,10 @@
 #define CONTENT_MAX (1u << 20)
 #define NAME_SHOWN  256u
 
-static const uint32_t all_helpers[] = { CONTAINER_SAUL_FIND_NTH, CONTAINER_SAUL_FIND_TYPE, CONTAINER_SAUL_READ,
-                                        CONTAINER_ZTIMER_NOW, CONTAINER_ZTIMER_PERIODIC_WAKEUP };
+static const uint32_t all_helpers[] = {
+    CONTAINER_SAUL_FIND_NTH,          CONTAINER_SAUL_FIND_TYPE, CONTAINER_SAUL_READ,  CONTAINER_ZTIMER_NOW,
+    CONTAINER_ZTIMER_PERIODIC_WAKEUP, CONTAINER_STORE_LOCAL,    CONTAINER_FETCH_LOCAL
+};
 
 int container_show_judge(struct bytes file, struct container_problem *problem, struct container_facts *facts)
 {

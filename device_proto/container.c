@@ -139,6 +139,8 @@ static const struct {
     { CONTAINER_SAUL_READ, "saul_reg_read" },
     { CONTAINER_ZTIMER_NOW, "ztimer_now" },
     { CONTAINER_ZTIMER_PERIODIC_WAKEUP, "ztimer_periodic_wakeup" },
+    { CONTAINER_STORE_LOCAL, "bpf_store_local" },
+    { CONTAINER_FETCH_LOCAL, "bpf_fetch_local" },
 };
 
 const char *container_helper_name(uint32_t number)

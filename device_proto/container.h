@@ -20,6 +20,8 @@
 
 /* Helper calls (numbers as RIOT and Femto-Containers number them). */
 enum container_helper_number {
+    CONTAINER_STORE_LOCAL = 0x10,
+    CONTAINER_FETCH_LOCAL = 0x12,
     CONTAINER_SAUL_FIND_NTH = 0x30,
     CONTAINER_SAUL_FIND_TYPE = 0x31,
     CONTAINER_SAUL_READ = 0x32,

@@ -11,6 +11,7 @@
 #define FRAME_POINTER 10u
 #define READING_SIZE  8
 #define DEADLINE_SIZE 4
+#define NUMBER_SIZE   4
 
 /* A register's value: anything, a sensor or null, or (any other number) the frame pointer plus that many bytes. */
 #define VALUE_ANY    INT16_MIN
@@ -138,7 +139,11 @@ static int check_call(const struct container_instruction *in, const struct value
     case CONTAINER_SAUL_FIND_NTH:
     case CONTAINER_SAUL_FIND_TYPE:
     case CONTAINER_ZTIMER_NOW:
+    case CONTAINER_STORE_LOCAL: /* takes two numbers */
         return 0;
+    case CONTAINER_FETCH_LOCAL:
+        safe = has_room(values->of[2], NUMBER_SIZE);
+        break;
     case CONTAINER_SAUL_READ:
         safe = values->of[1] == VALUE_SENSOR && has_room(values->of[2], READING_SIZE);
         break;

@@ -12,6 +12,7 @@
 #define WAYS_FEW      4u
 #define READING_SIZE  8u
 #define DEADLINE_SIZE 4u
+#define NUMBER_SIZE   4u
 
 struct prover {
     const struct container *container;
@@ -191,6 +192,15 @@ static int step_call(const struct prover *prover, struct container_state *state,
         r = check_room(prover, state, &registers[2], READING_SIZE);
         break;
     case CONTAINER_ZTIMER_NOW:
+        break;
+    case CONTAINER_STORE_LOCAL:
+        if (registers[1].kind == VALUE_UNSET || registers[2].kind == VALUE_UNSET)
+            return CONTAINER_UNPROVEN_REGISTER;
+        break;
+    case CONTAINER_FETCH_LOCAL:
+        if (registers[1].kind == VALUE_UNSET)
+            return CONTAINER_UNPROVEN_REGISTER;
+        r = check_room(prover, state, &registers[2], NUMBER_SIZE);
         break;
     case CONTAINER_ZTIMER_PERIODIC_WAKEUP:
         r = check_deadline(prover, state);

@@ -68,7 +68,8 @@ int container_store(struct container_machine *machine, uint64_t address, struct 
 /* A short English text for a fault. Never NULL. */
 const char *container_fault_text(enum container_fault fault);
 
-/* RIOT's sensor registry ("SAUL") and timer as helpers 0x30-0x32, 0x60 and 0x61. */
+/* RIOT's sensor registry ("SAUL") and timer as helpers 0x30-0x32, 0x60 and 0x61; Femto-Containers' local store, which
+ * not every device has, as 0x10 and 0x12. */
 enum container_sensor_type { /* SAUL device classes */
                              CONTAINER_SENSOR_TEMPERATURE = 0x82,
                              CONTAINER_SENSOR_HUMIDITY = 0x83,
@@ -94,11 +95,16 @@ struct container_sensors {
      */
     int (*read)(void *context, size_t index, struct container_reading *out);
     uint32_t (*now_us)(void *context);
+    /* The numbers that the container keeps under the keys 0 .. local_count - 1, from run to run. NULL and 0: it can
+     * keep none, and its calls are answered with -1. */
+    uint32_t *local;
+    size_t local_count;
 };
 
-#define CONTAINER_STANDARD_HELPERS 5u
-/* The five helpers; host.context must then be a struct container_sensors *. periodic_wakeup only computes the next
- * deadline: this interpreter never sleeps. */
+#define CONTAINER_SENSOR_HELPERS   5u /* the first ones: sensors and timer, all that TinyPART's RIOT build has */
+#define CONTAINER_STANDARD_HELPERS 7u
+/* The helpers; host.context must then be a struct container_sensors *. periodic_wakeup only computes the next deadline:
+ * this interpreter never sleeps. */
 extern const struct container_helper container_standard_helpers[CONTAINER_STANDARD_HELPERS];
 
 #endif

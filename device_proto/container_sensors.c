@@ -1,4 +1,4 @@
-/* container_sensors.c - RIOT's sensor registry and timer as helper calls of the interpreter.
+/* container_sensors.c - RIOT's sensor registry, timer and a container's own numbers as helper calls of the interpreter.
  * A sensor's handle is its index behind a tag, so that a container that makes one up is told apart. Quirk kept from the
  * device's build: find_nth and periodic_wakeup take their arguments from r0 on, the others from r1 on. */
 #include "device_proto/container_run.h"
@@ -97,10 +97,45 @@ static int timer_periodic_wakeup(void *context, struct container_machine *machin
     return container_store(machine, registers[0], bytes_view(raw, sizeof(raw)));
 }
 
+/* Key and value; 0, or -1 where there is no such key. */
+static int store_local(void *context, struct container_machine *machine, const uint64_t registers[CONTAINER_REGISTERS],
+                       uint32_t *out)
+{
+    const struct container_sensors *sensors = context;
+    uint32_t key = (uint32_t)registers[1];
+
+    (void)machine;
+    *out = UINT32_MAX;
+    if (key >= sensors->local_count)
+        return 0;
+    sensors->local[key] = (uint32_t)registers[2];
+    *out = 0;
+    return 0;
+}
+
+/* Key, and where its value goes; 0 for one that was never stored. */
+static int fetch_local(void *context, struct container_machine *machine, const uint64_t registers[CONTAINER_REGISTERS],
+                       uint32_t *out)
+{
+    const struct container_sensors *sensors = context;
+    uint32_t key = (uint32_t)registers[1];
+    uint8_t raw[4] = { 0 };
+
+    *out = UINT32_MAX;
+    if (key >= sensors->local_count)
+        return 0;
+    for (size_t i = 0; i < sizeof(raw); i++)
+        raw[i] = (uint8_t)(sensors->local[key] >> (8 * i));
+    *out = 0;
+    return container_store(machine, registers[2], bytes_view(raw, sizeof(raw)));
+}
+
 const struct container_helper container_standard_helpers[CONTAINER_STANDARD_HELPERS] = {
     { CONTAINER_SAUL_FIND_NTH, find_nth },
     { CONTAINER_SAUL_FIND_TYPE, find_type },
     { CONTAINER_SAUL_READ, read_sensor },
     { CONTAINER_ZTIMER_NOW, timer_now },
     { CONTAINER_ZTIMER_PERIODIC_WAKEUP, timer_periodic_wakeup },
+    { CONTAINER_STORE_LOCAL, store_local },
+    { CONTAINER_FETCH_LOCAL, fetch_local },
 };

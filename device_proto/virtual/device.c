@@ -98,6 +98,7 @@ static void forget(struct device *device)
     faults_drop(device);
     for (size_t i = 0; i < KIND_SLOTS_MAX; i++) {
         free(device->slots[i].memory);
+        free(device->slots[i].local);
         device->slots[i] = (struct slot){ 0 };
     }
     free(device->telemetry);

@@ -60,6 +60,8 @@ struct slot {
     size_t size;     /* bytes in it, as far as the device knows */
     bool installed;  /* profile tinypart: digest checked and stored */
     uint8_t digest[DIGEST_SIZE];
+    uint32_t *local; /* profile tinypart: what the container keeps under keys, EXEC_LOCAL_MAX of them; NULL until it has
+                        run */
 };
 
 /* A URL that a request to the daemon goes to, and what for. */
@@ -103,7 +105,7 @@ struct fleet {
     struct endpoint directory;
     uint32_t lifetime_s;
     const char *state_directory; /* NULL: nothing survives */
-    struct sensor *sensors;
+    struct sensor *sensors;      /* the board's own, which containers read, then vectors of containers */
     size_t sensor_count;
     int64_t interval_ms; /* least time between two readings; the policy's interval if that is longer */
     int64_t policy_every_ms;

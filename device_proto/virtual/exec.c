@@ -32,13 +32,28 @@ static uint32_t now_us(void *context)
     return (uint32_t)((device->now_ms - device->boot_ms) * 1000); /* RIOT's timer starts with the board */
 }
 
+/* Those that containers read: vectors of containers come behind them. */
+static size_t board_sensors(const struct device *device)
+{
+    size_t count = 0;
+
+    while (count < device->fleet->sensor_count && device->fleet->sensors[count].dimension == 0)
+        count++;
+    return count;
+}
+
 /* 0 with *out set, or a fault of this host. */
-static int run(struct device *device, const struct container *container, struct container_outcome *out)
+static int run(struct device *device, const struct container *container, uint32_t *local, size_t helpers,
+               struct container_outcome *out)
 {
     uint8_t types[DEVICE_SENSORS_MAX], context[64] = { 0 };
-    struct container_sensors sensors = {
-        .context = device, .types = types, .count = device->fleet->sensor_count, .read = read_saul, .now_us = now_us
-    };
+    struct container_sensors sensors = { .context = device,
+                                         .types = types,
+                                         .count = board_sensors(device),
+                                         .read = read_saul,
+                                         .now_us = now_us,
+                                         .local = local,
+                                         .local_count = local != NULL ? EXEC_LOCAL_MAX : 0 };
     _cleanup_free_ uint8_t *data = malloc(container->data.size + 1);
 
     if (data == NULL)
@@ -49,7 +64,7 @@ static int run(struct device *device, const struct container *container, struct 
         types[i] = device->fleet->sensors[i].type;
     const struct container_host host = { .context = &sensors,
                                          .helpers = container_standard_helpers,
-                                         .helper_count = CONTAINER_STANDARD_HELPERS,
+                                         .helper_count = helpers,
                                          .branches_max = CONTAINER_BRANCHES_MAX,
                                          .neg_is_8f = true,
                                          .data = data,
@@ -90,7 +105,7 @@ static void believe(struct bytes memory, struct container *out)
 
 static bool is_known_call(int32_t number)
 {
-    for (size_t i = 0; i < CONTAINER_STANDARD_HELPERS; i++)
+    for (size_t i = 0; i < CONTAINER_SENSOR_HELPERS; i++)
         if (container_standard_helpers[i].number == (uint32_t)number)
             return true;
     return false;
@@ -134,7 +149,7 @@ static enum exec_end exec_believing(struct device *device, size_t slot, char out
     believe(memory, &container);
     if (device->preflight_done || preflight(&container)) {
         device->preflight_done = true;
-        ran = run(device, &container, &outcome) == 0;
+        ran = run(device, &container, NULL, CONTAINER_SENSOR_HELPERS, &outcome) == 0;
     }
     print_result(outcome.result, out_text);
     bool fault = !ran || outcome.fault != CONTAINER_RAN;
@@ -150,7 +165,7 @@ static enum exec_end exec_believing(struct device *device, size_t slot, char out
 
 static enum exec_end exec_verified(struct device *device, size_t slot, char out_text[EXEC_TEXT_SIZE])
 {
-    const struct slot *held = &device->slots[slot];
+    struct slot *held = &device->slots[slot];
     struct bytes file = bytes_view(held->memory, held->size);
     uint32_t helpers[CONTAINER_STANDARD_HELPERS];
     struct container_limits limits = { .size_max = device->fleet->kind->slot_size,
@@ -169,12 +184,14 @@ static enum exec_end exec_verified(struct device *device, size_t slot, char out_
     for (size_t i = 0; i < CONTAINER_STANDARD_HELPERS; i++)
         helpers[i] = container_standard_helpers[i].number;
     _cleanup_free_ struct container_scratch *scratch = malloc(sizeof(*scratch));
-    if (scratch == NULL)
+    if (held->local == NULL)
+        held->local = calloc(EXEC_LOCAL_MAX, sizeof(*held->local));
+    if (scratch == NULL || held->local == NULL)
         fault = "no memory";
     else if (container_judge(file, &limits, 0, scratch, &problem, NULL) == CONTAINER_REFUSED ||
              container_parse(file, &container) != 0)
         fault = container_reason_text((int)problem.reason);
-    else if (run(device, &container, &outcome) != 0)
+    else if (run(device, &container, held->local, CONTAINER_STANDARD_HELPERS, &outcome) != 0)
         fault = "the host failed";
     else if (outcome.fault != CONTAINER_RAN)
         fault = container_fault_text(outcome.fault);

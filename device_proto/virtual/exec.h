@@ -11,7 +11,9 @@ enum exec_end {
 };
 
 #define EXEC_TEXT_SIZE 96
+#define EXEC_LOCAL_MAX 256u /* numbers that a container keeps from run to run */
 
+/* What a container keeps (device->slots[slot].local) outlives the run, not the image, and not a reboot. */
 enum exec_end exec_slot(struct device *device, size_t slot, char out_text[EXEC_TEXT_SIZE]);
 
 #endif

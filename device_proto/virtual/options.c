@@ -185,6 +185,28 @@ static int take_sensor(struct options *options, const char *value, struct why *w
     return r;
 }
 
+static int take_vector(struct options *options, const char *value, struct why *why)
+{
+    if (options->sensor_count == DEVICE_SENSORS_MAX)
+        return bad(why, "--vector", value, "a device has at most eight sensors, vectors among them");
+    int r = sensor_open_vector(value, &options->sensors[options->sensor_count], why);
+    options->sensor_count += r == 0;
+    return r;
+}
+
+/* Vectors behind what containers read. */
+static void sort_sensors(struct options *options)
+{
+    struct sensor sorted[DEVICE_SENSORS_MAX];
+    size_t count = 0;
+
+    for (unsigned vectors = 0; vectors < 2; vectors++)
+        for (size_t i = 0; i < options->sensor_count; i++)
+            if ((options->sensors[i].dimension > 0) == (vectors == 1))
+                sorted[count++] = options->sensors[i];
+    memcpy(options->sensors, sorted, count * sizeof(*sorted));
+}
+
 static int take_duration(const char *option, const char *value, int64_t *out, struct why *why)
 {
     int64_t seconds;
@@ -297,6 +319,8 @@ static const struct option_row rows[] = {
     { "class", "NAME", "class, or board, of the manifests to accept (by profile)", take_class },
     { "sensor", "NAME=SOURCE", "csv:FILE[:COLUMN], or host:thermal, loadavg, meminfo, uptime; may be repeated",
       take_sensor },
+    { "vector", "NAME=SLOT:N", "a vector of N numbers that SLOT's container keeps under 0 to N-1; may be repeated",
+      take_vector },
     { "interval", "S", "least time between two readings; longer if the policy says so (10s)", take_interval },
     { "policy-every", "S", "how often policies are asked for again (300s)", take_policy_every },
     { "register", NULL, "RIOT profiles register, too", take_register },
@@ -398,6 +422,7 @@ int options_read(int argc, char **argv, struct options *out, enum options_end *o
             r = rows[which].take(out, optarg, why);
         }
     }
+    sort_sensors(out);
     if (r == 0 && optind < argc)
         return refuse(why, REFUSED_INVALID, "", "see tinypart-device --help", "what is \"%s\"?", argv[optind]);
     return r == 0 ? check_together(out, why) : r;

@@ -236,6 +236,27 @@ int sensor_open(const char *text, struct sensor *out, struct why *why)
     return 0;
 }
 
+int sensor_open_vector(const char *text, struct sensor *out, struct why *why)
+{
+    const char *equals = strchr(text, '='), *colon = equals != NULL ? strchr(equals, ':') : NULL;
+    struct sensor sensor = { .unit = UNIT_NONE };
+    int64_t slot = 0, dimension = 0;
+    char number[8] = "";
+
+    if (colon != NULL)
+        text_copy_bytes(number, sizeof(number), bytes_view(equals + 1, (size_t)(colon - equals - 1)));
+    if (colon == NULL ||
+        text_copy_bytes(sensor.name, sizeof(sensor.name), bytes_view(text, (size_t)(equals - text))) != 0 ||
+        !name_is_valid(sensor.name) || integer_parse(number, 0, KIND_SLOTS_MAX - 1, &slot) != 0 ||
+        integer_parse(colon + 1, 1, SENSOR_DIMENSION_MAX, &dimension) != 0)
+        return refuse(why, REFUSED_INVALID, "--vector", "write gradient=0:16: name, slot, and 1 to 256 coordinates",
+                      "cannot read \"%s\"", text);
+    sensor.slot = (unsigned)slot;
+    sensor.dimension = (unsigned)dimension;
+    *out = sensor;
+    return 0;
+}
+
 void sensor_close(struct sensor *sensor)
 {
     free(sensor->rows);

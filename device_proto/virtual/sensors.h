@@ -16,11 +16,17 @@ struct sensor {
     struct decimal *rows; /* of a CSV file */
     size_t row_count;
     int (*read_host)(struct decimal *out); /* else */
+    unsigned slot;                         /* of a vector: whose container's numbers it is */
+    unsigned dimension;                    /* 0: a number */
 };
+
+#define SENSOR_DIMENSION_MAX 256u /* of a container's vector: as many keys as it has, and what one datagram holds */
 
 /* "temperature=csv:FILE[:COLUMN]" (a header's name or a number from 1; default: the last column), "NAME=host:SOURCE"
  * with thermal, loadavg, meminfo or uptime. 0 or REFUSED_INVALID. */
 int sensor_open(const char *text, struct sensor *out, struct why *why);
+/* "gradient=0:16": what the container in slot 0 keeps under the keys 0 to 15 after a run. The same. */
+int sensor_open_vector(const char *text, struct sensor *out, struct why *why);
 void sensor_close(struct sensor *sensor);
 /* What that device's sensor says now; devices of a fleet stand at different rows of a trace. 0, or 1: nothing. */
 int sensor_read(const struct sensor *sensor, const struct device *device, struct decimal *out);

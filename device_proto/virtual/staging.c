@@ -167,6 +167,7 @@ int staging_commit(struct device *device, struct staging *staging, uint64_t sequ
             continue;
         state_forget_slot(device, i, &before[i]);
         free(before[i].memory);
+        free(before[i].local);
         staging->slots[i] = (struct staged){ 0 }; /* the slot owns it now */
     }
     return 0;

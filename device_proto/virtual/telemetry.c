@@ -9,7 +9,9 @@
 
 #include "device_proto/noise.h"
 #include "device_proto/senml.h"
+#include "device_proto/vector.h"
 #include "device_proto/virtual/ask.h"
+#include "device_proto/virtual/exec.h"
 #include "device_proto/virtual/sensors.h"
 #include "device_proto/virtual/state.h"
 
@@ -53,7 +55,8 @@ int policy_take(struct device *device, size_t sensor, struct bytes document)
     if (r != 0)
         return r;
     taken.digits = digits_of(taken.policy.scale);
-    if (!bytes_equal_text(taken.policy.sensor, fleet->sensors[sensor].name) || taken.digits < 0)
+    if (!bytes_equal_text(taken.policy.sensor, fleet->sensors[sensor].name) || taken.digits < 0 ||
+        taken.policy.dimension != fleet->sensors[sensor].dimension)
         return POLICY_VALUE;
     if (telemetry->document_size > 0 && taken.policy.version < telemetry->policy.version)
         return POLICY_VALUE; /* an old one, played back */
@@ -244,6 +247,23 @@ static bool take_reading(struct device *device, size_t sensor, struct decimal *o
     return decimal_make(value, is_plain ? 0 : -telemetry->digits, out) == 0;
 }
 
+/* Runs the container and takes what it keeps, within the policy's norm, as a typed array. */
+static bool take_vector(struct device *device, size_t sensor, uint8_t *out, size_t capacity, size_t *out_size)
+{
+    const struct sensor *source = &device->fleet->sensors[sensor];
+    const struct noise_policy *policy = &device->telemetry[sensor].policy;
+    int32_t coordinates[SENSOR_DIMENSION_MAX];
+    char text[EXEC_TEXT_SIZE];
+
+    if (source->slot >= device->fleet->kind->slots || exec_slot(device, source->slot, text) != EXEC_ANSWERED ||
+        device->slots[source->slot].local == NULL)
+        return false;
+    for (unsigned i = 0; i < source->dimension; i++)
+        coordinates[i] = (int32_t)device->slots[source->slot].local[i];
+    vector_clip(coordinates, source->dimension, (uint32_t)policy->upper);
+    return vector_write(coordinates, source->dimension, out, capacity, out_size) == 0;
+}
+
 int64_t telemetry_due(const struct device *device)
 {
     int64_t due_ms;
@@ -287,13 +307,13 @@ static int take_number(struct device *device, struct telemetry *telemetry, uint6
     return 0;
 }
 
-static int send_reading(struct device *device, size_t sensor, const struct decimal *value)
+/* record: its value; the rest is filled in here. */
+static int send_reading(struct device *device, size_t sensor, struct senml_record record)
 {
     struct telemetry *telemetry = &device->telemetry[sensor];
     const struct noise_policy *policy = &telemetry->policy;
-    struct senml_record record = { .kind = SENML_NUMBER, .number = *value };
     char who[DEVICE_NAME_SIZE + 4], number[32], version[24];
-    uint8_t pack[256];
+    uint8_t pack[ASK_SIZE_MAX];
     uint64_t sequence;
     struct ask_order order = { .what = ASKING_TELEMETRY,
                                .code = COAP_MSG_POST,
@@ -318,19 +338,36 @@ static int send_reading(struct device *device, size_t sensor, const struct decim
     return ask_begin(device, &order, on_taken);
 }
 
+/* Takes a reading and sends it; false: that failed. Nothing to give is no failure. */
+static bool give(struct device *device, size_t sensor)
+{
+    uint8_t vector[4 * SENSOR_DIMENSION_MAX + 8];
+    struct senml_record record = { .kind = SENML_NUMBER };
+    size_t size = 0;
+
+    if (device->fleet->sensors[sensor].dimension > 0) {
+        if (!take_vector(device, sensor, vector, sizeof(vector), &size))
+            return true;
+        record.kind = SENML_DATA;
+        record.text = bytes_view(vector, size);
+    } else if (!take_reading(device, sensor, &record.number)) {
+        return true;
+    }
+    return send_reading(device, sensor, record) == 0;
+}
+
 void telemetry_ask(struct device *device)
 {
     int64_t due_ms;
     size_t sensor = first_due(device, false, &due_ms);
     struct telemetry *telemetry = &device->telemetry[sensor];
     int64_t interval_ms = (int64_t)telemetry->policy.interval_s * 1000;
-    struct decimal value;
 
     if (!may_give(device, telemetry))
         return;
     telemetry->due_ms =
         device->now_ms + (interval_ms > device->fleet->interval_ms ? interval_ms : device->fleet->interval_ms);
     device->asking_sensor = sensor;
-    if (take_reading(device, sensor, &value) && send_reading(device, sensor, &value) != 0)
+    if (!give(device, sensor))
         device_event(device, EVENT_FAULT, "a reading of %s could not be sent", device->fleet->sensors[sensor].name);
 }

@@ -8,10 +8,11 @@
 #define EXTERNAL "tinypart noise policy"
 #define FIELDS   16u /* of the first form */
 #define SECOND   18u /* of the second one, for what the first cannot say */
+#define THIRD    19u /* of the third one, for sensors of vectors */
 
 struct policy {
     char sensor[80], unit[40];
-    int64_t values[SECOND + 1]; /* by key; sensor (1) and unit (9) apart */
+    int64_t values[THIRD + 1]; /* by key; sensor (1) and unit (9) apart */
 };
 
 enum {
@@ -31,6 +32,7 @@ enum {
     OUTPUT_BOUND,
     MEMO_STEP,
     DELTA,
+    DIMENSION,
 };
 
 static int64_t between(struct making *making, int64_t low, int64_t high)
@@ -275,6 +277,51 @@ static void second_form_bad_value(struct making *making)
     sign_second(making, &policy);
 }
 
+/* Vectors of so many coordinates, in a ball about zero, with the mechanism none. */
+static struct policy good_third(struct making *making)
+{
+    struct policy policy = good_policy(making);
+    int64_t *v = policy.values;
+
+    v[MECHANISM] = v[EPSILON] = v[NUMERATOR] = v[OUTPUT_BOUND] = 0;
+    v[DENOMINATOR] = 1;
+    v[UPPER] = between(making, 1, 2147483647);
+    v[LOWER] = -v[UPPER];
+    v[DIMENSION] = between(making, 1, 4096);
+    return policy;
+}
+
+static void sign_third(struct making *making, const struct policy *policy)
+{
+    struct emit map = encoded_as(policy, THIRD);
+
+    sign_map(making, &map);
+}
+
+static void third_form(struct making *making)
+{
+    struct policy policy = good_third(making);
+
+    sign_third(making, &policy);
+}
+
+/* No dimension, no ball, or with what numbers alone have. */
+static void third_form_bad_value(struct making *making)
+{
+    struct policy policy = good_third(making);
+    int64_t *v = policy.values;
+
+    if (making->round % 4 == 0)
+        v[LOWER]++;
+    else if (making->round % 4 == 1)
+        v[MEMO_STEP] = 1;
+    else if (making->round % 4 == 2)
+        v[OUTPUT_BOUND] = 1;
+    else
+        v[MECHANISM] = v[EPSILON] = v[NUMERATOR] = 1;
+    sign_third(making, &policy);
+}
+
 static void new_mechanism_in_first_form(struct making *making)
 {
     struct policy policy = good_policy(making);
@@ -355,6 +402,8 @@ static const struct corpus_case cases[] = {
     { "second-form", second_form, ACCEPT, NULL, NULL },
     { "second-form-without-need", second_form_without_need, REFUSE, "syntax", "wire.cddl noise-policy" },
     { "second-form-bad-value", second_form_bad_value, REFUSE, "value", "wire.cddl noise-policy-second" },
+    { "third-form", third_form, ACCEPT, NULL, NULL },
+    { "third-form-bad-value", third_form_bad_value, REFUSE, "value", "wire.cddl noise-policy-third" },
     { "new-mechanism-in-first-form", new_mechanism_in_first_form, REFUSE, "value", "wire.cddl noise-policy-first" },
     { "unknown-key", unknown_key, REFUSE, "signature", "wire.cddl policy-document" },
     { "broken-signature", broken_signature, REFUSE, "signature", "wire.cddl policy-document" },

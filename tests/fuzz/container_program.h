@@ -61,7 +61,7 @@ static inline void program_instruction(const uint8_t raw[8], uint8_t **at)
     static const uint8_t conditions[] = { 0x15, 0x1D, 0x25, 0x2D, 0x35, 0x3D, 0x45, 0x4D, 0x55, 0x5D, 0x65,
                                           0x6D, 0x75, 0x7D, 0xA5, 0xAD, 0xB5, 0xBD, 0xC5, 0xCD, 0xD5, 0xDD };
     static const uint8_t loads[] = { 0x61, 0x69, 0x71, 0x79 };
-    static const int32_t helpers[] = { 0x30, 0x31, 0x32, 0x60, 0x61 };
+    static const int32_t helpers[] = { 0x30, 0x31, 0x32, 0x60, 0x61, 0x10, 0x12 };
     unsigned to = raw[1] % 10, from = raw[2] % 11;
     int16_t near = (int16_t)((int8_t)raw[3] % 40);
     int32_t number = program_number(raw);
@@ -98,7 +98,7 @@ static inline void program_instruction(const uint8_t raw[8], uint8_t **at)
         program_put(at, opcode, from | (raw[5] % 2 == 0 ? to << 4 : 0), near, raw[5] % 2 == 0 ? 0 : number);
         return;
     case 6:
-        program_put(at, 0x85, 0, 0, helpers[raw[1] % 5]);
+        program_put(at, 0x85, 0, 0, helpers[raw[1] % (sizeof(helpers) / sizeof(helpers[0]))]);
         return;
     default:
         if (raw[1] % 2 == 0)
@@ -174,17 +174,18 @@ static inline uint32_t program_now(void *context)
 static inline enum container_verdict program_judge_and_run(struct bytes file, struct container_scratch *scratch,
                                                            uint64_t seed)
 {
-    static const uint32_t numbers[] = { 0x30, 0x31, 0x32, 0x60, 0x61 };
+    static const uint32_t numbers[] = { 0x30, 0x31, 0x32, 0x60, 0x61, 0x10, 0x12 };
+    uint32_t local[3] = { 0 };
     static const uint8_t types[] = { 0x82, 0x01 };
     /* Most with a small budget: what goes wrong in a loop does so in its first turns. */
     const uint32_t branches = seed % 8 == 0 ? CONTAINER_BRANCHES_MAX : 24;
     const struct container_limits limits = { .size_max = PROGRAM_SIZE_MAX,
                                              .branches_max = branches,
                                              .helpers = numbers,
-                                             .helper_count = 5,
+                                             .helper_count = 7,
                                              .section_loads = true };
     struct program_random random = { seed };
-    struct container_sensors sensors = { &random, types, seed % 3, program_read, program_now };
+    struct container_sensors sensors = { &random, types, seed % 3, program_read, program_now, local, seed % 4 };
     uint8_t data[PROGRAM_DATA], context[PROGRAM_CONTEXT];
     struct container_host host = { .context = &sensors,
                                    .helpers = container_standard_helpers,

@@ -42,6 +42,15 @@ static int checked_wakeup(void *context, struct container_machine *machine,
     return r;
 }
 
+static int checked_fetch(void *context, struct container_machine *machine,
+                         const uint64_t registers[CONTAINER_REGISTERS], uint32_t *out)
+{
+    int r = container_standard_helpers[6].call(context, machine, registers, out);
+
+    expect(r == 0);
+    return r;
+}
+
 static uint32_t now_us(void *context)
 {
     (void)context;
@@ -75,8 +84,11 @@ static void run(const struct container *container, bool neg_is_8f, bool verified
                                                 container_standard_helpers[1],
                                                 { CONTAINER_SAUL_READ, checked_read },
                                                 container_standard_helpers[3],
-                                                { CONTAINER_ZTIMER_PERIODIC_WAKEUP, checked_wakeup } };
-    struct container_sensors sensors = { NULL, types, 2, read_sensor, now_us };
+                                                { CONTAINER_ZTIMER_PERIODIC_WAKEUP, checked_wakeup },
+                                                container_standard_helpers[5],
+                                                { CONTAINER_FETCH_LOCAL, checked_fetch } };
+    static uint32_t local[4];
+    struct container_sensors sensors = { NULL, types, 2, read_sensor, now_us, local, 4 };
     struct container_host host = { .context = &sensors,
                                    .helpers = verified ? checked : container_standard_helpers,
                                    .helper_count = CONTAINER_STANDARD_HELPERS,
@@ -99,14 +111,14 @@ static void run(const struct container *container, bool neg_is_8f, bool verified
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const uint32_t helpers[] = { 0x30, 0x31, 0x32, 0x60, 0x61 };
+    static const uint32_t helpers[] = { 0x30, 0x31, 0x32, 0x60, 0x61, 0x10, 0x12 };
     static uint8_t wrapped[FILE_MAX];
     bool raw = size >= 4 && memcmp(data, "rBPF", 4) == 0;
     struct bytes file = raw ? bytes_view(data, size) : wrap(data, size, wrapped);
     struct container_limits limits = { .size_max = FILE_MAX,
                                        .branches_max = CONTAINER_BRANCHES_MAX,
                                        .helpers = helpers,
-                                       .helper_count = 5,
+                                       .helper_count = 7,
                                        .section_loads = true,
                                        .neg_is_8f = size % 2 == 1 };
     struct container_problem problem;

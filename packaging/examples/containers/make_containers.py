@@ -38,7 +38,7 @@ JUMPS = {'jeq': 0x10, 'jgt': 0x20, 'jge': 0x30, 'jset': 0x40, 'jne': 0x50, 'jsgt
 SIZES = {'w': 0x00, 'h': 0x08, 'b': 0x10, 'x': 0x18}
 WIDE = {'lddw': 0x18, 'lddwd': 0xB8, 'lddwr': 0xD8}
 HELPERS = {'saul_reg_find_nth': 0x30, 'saul_reg_find_type': 0x31, 'saul_reg_read': 0x32, 'ztimer_now': 0x60,
-           'ztimer_periodic_wakeup': 0x61}
+           'ztimer_periodic_wakeup': 0x61, 'bpf_store_local': 0x10, 'bpf_fetch_local': 0x12}
 
 
 class Problem(Exception):

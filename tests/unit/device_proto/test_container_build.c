@@ -20,7 +20,7 @@
 static char folder[] = "/tmp/container-build-XXXXXX";
 static char compiler[32]; /* "": none */
 
-static const uint32_t helpers[] = { 0x30, 0x31, 0x32, 0x60, 0x61 };
+static const uint32_t helpers[] = { 0x30, 0x31, 0x32, 0x60, 0x61, 0x10, 0x12 };
 static struct container_scratch scratch;
 
 static int setup(void **state)
@@ -104,9 +104,12 @@ static uint32_t board_now(void *context)
     return 1;
 }
 
+#define LOCAL 256
+static uint32_t local[LOCAL];
+
 static int64_t run(const struct container *container, struct board *board, uint8_t type, uint8_t *data)
 {
-    struct container_sensors sensors = { board, &type, type != 0, read_board, board_now };
+    struct container_sensors sensors = { board, &type, type != 0, read_board, board_now, local, LOCAL };
     struct container_host host = { .context = &sensors,
                                    .helpers = container_standard_helpers,
                                    .helper_count = CONTAINER_STANDARD_HELPERS,
@@ -139,6 +142,7 @@ static const struct example examples[] = {
       -1,
       300,
       300 },
+    { "gradient", false, 0x82, { -1234, 2155 }, -1, -3234, 155 },
 };
 
 static void build_prove_and_run(const struct example *example)
@@ -147,7 +151,7 @@ static void build_prove_and_run(const struct example *example)
     struct container_limits limits = { .size_max = 2048,
                                        .branches_max = CONTAINER_BRANCHES_MAX,
                                        .helpers = helpers,
-                                       .helper_count = 5,
+                                       .helper_count = 7,
                                        .section_loads = example->sections };
     struct container_build_problem build;
     struct container_problem problem;
@@ -183,6 +187,8 @@ static void the_examples_in_c_are_proven_and_answer_as_they_say(void **state)
     (void)state;
     for (size_t i = 0; compiler[0] != '\0' && i < sizeof(examples) / sizeof(examples[0]); i++)
         build_prove_and_run(&examples[i]);
+    for (size_t i = 0; compiler[0] != '\0' && i < LOCAL; i++) /* of gradient, the last: error times features */
+        assert_int_equal((int32_t)local[i], i == 8 ? 1550 : i == 7 || i == 9 ? 775 : 0);
 }
 
 /* ---- what cannot be built is named ---- */

@@ -9,13 +9,13 @@
 #include "tests/unit/device_proto/asm.h"
 #include "tests/unit/device_proto/fixture.h"
 
-static const uint32_t device_helpers[] = { 0x30, 0x31, 0x32, 0x60, 0x61 };
+static const uint32_t device_helpers[] = { 0x30, 0x31, 0x32, 0x60, 0x61, 0x10, 0x12 };
 
 static const struct container_limits limits = {
     .size_max = ASM_FILE_MAX,
     .branches_max = CONTAINER_BRANCHES_MAX,
     .helpers = device_helpers,
-    .helper_count = 5,
+    .helper_count = 7,
     .section_loads = true,
 };
 
@@ -56,6 +56,7 @@ static void proves_the_containers_of_real_devices_and_of_the_examples(void **sta
         { "packaging/examples/containers/counter.rbpf", false, 99 },
         { "packaging/examples/containers/uptime.rbpf", false, 0 },
         { "packaging/examples/containers/runs.rbpf", true, 0 },
+        { "packaging/examples/containers/vector.rbpf", false, 15 },
     };
     struct container_limits real = limits;
     uint8_t raw[4096];
@@ -347,6 +348,36 @@ static void a_sensor_may_wait_on_the_stack(void **state)
     assert_int_equal(problem.instruction, 12);
 }
 
+static void the_store_takes_numbers_and_room_on_the_stack(void **state)
+{
+    struct asm_text text = { .size = 0 };
+
+    (void)state;
+    ASM_MOV(&text, 1, 1);
+    ASM_MOV(&text, 2, 7);
+    ASM_CALL(&text, 0x10);
+    ASM_MOV(&text, 1, 1);
+    ASM_MOV_REG(&text, 2, 10);
+    ASM_ALU(&text, 0x00, 2, -4);
+    ASM_CALL(&text, 0x12);
+    asm_raw(&text, 0x61, 0, 10, -4, 0);
+    ASM_EXIT(&text);
+    assert_int_equal(judge(&text), CONTAINER_PROVEN);
+    text = (struct asm_text){ .size = 0 };
+    ASM_MOV(&text, 1, 1);
+    ASM_CALL(&text, 0x10); /* r2 was never set */
+    ASM_EXIT(&text);
+    expect_unproven(&text, CONTAINER_UNPROVEN_REGISTER, 1);
+    text = (struct asm_text){ .size = 0 };
+    ASM_MOV(&text, 1, 1);
+    ASM_MOV_REG(&text, 2, 10);
+    ASM_ALU(&text, 0x00, 2, -3); /* room for three bytes */
+    ASM_CALL(&text, 0x12);
+    ASM_EXIT(&text);
+    assert_int_equal(judge(&text), CONTAINER_REFUSED);
+    assert_int_equal(problem.reason, CONTAINER_HELPER_POINTER);
+}
+
 static void unproven_code_still_hands_helpers_nothing_made_up(void **state)
 {
     struct asm_text text = { .size = 0 };
@@ -472,6 +503,7 @@ int main(void)
         cmocka_unit_test(loops_end_within_the_branches_of_a_run),
         cmocka_unit_test(a_pointer_keeps_in_step_with_its_counter),
         cmocka_unit_test(a_sensor_may_wait_on_the_stack),
+        cmocka_unit_test(the_store_takes_numbers_and_room_on_the_stack),
         cmocka_unit_test(unproven_code_still_hands_helpers_nothing_made_up),
         cmocka_unit_test(many_ways_are_joined_and_the_effort_is_bounded),
         cmocka_unit_test(random_programs_that_are_proven_run_without_a_fault),

@@ -40,13 +40,15 @@ struct run {
     struct board board;
     struct container_sensors sensors;
     struct container_host host;
+    uint32_t local[4];
     uint8_t data[64];
 };
 
 static void run_begin(struct run *run, size_t sensors)
 {
     *run = (struct run){ .board = { NULL, 0 } };
-    run->sensors = (struct container_sensors){ &run->board, board_types, sensors, read_board, board_now };
+    run->sensors =
+        (struct container_sensors){ &run->board, board_types, sensors, read_board, board_now, run->local, 4 };
     run->host = (struct container_host){ .context = &run->sensors,
                                          .helpers = container_standard_helpers,
                                          .helper_count = CONTAINER_STANDARD_HELPERS,
@@ -118,7 +120,7 @@ static void passes_up_a_fault_of_the_host(void **state)
 
 static void runs_the_example_containers(void **state)
 {
-    static const uint32_t helpers[] = { 0x30, 0x31, 0x32, 0x60, 0x61 };
+    static const uint32_t helpers[] = { 0x30, 0x31, 0x32, 0x60, 0x61, 0x10, 0x12 };
     static const struct {
         const char *path;
         bool needs_sections;
@@ -130,6 +132,7 @@ static void runs_the_example_containers(void **state)
         { "packaging/examples/containers/counter.rbpf", false, 5050, 5050 },
         { "packaging/examples/containers/uptime.rbpf", false, 1234, 1234 },
         { "packaging/examples/containers/runs.rbpf", true, 100, 200 },
+        { "packaging/examples/containers/vector.rbpf", false, -1, -1234 },
     };
     struct container_problem problem;
     uint8_t raw[4096];
@@ -140,7 +143,7 @@ static void runs_the_example_containers(void **state)
         struct container_limits limits = { .size_max = 2048,
                                            .branches_max = CONTAINER_BRANCHES_MAX,
                                            .helpers = helpers,
-                                           .helper_count = 5,
+                                           .helper_count = 7,
                                            .section_loads = cases[i].needs_sections };
         struct bytes file = fixture_source(cases[i].path, raw, sizeof(raw));
 
@@ -150,6 +153,62 @@ static void runs_the_example_containers(void **state)
         run.sensors.count = 3;
         assert_int_equal(run_file(&run, file).result, cases[i].with);
     }
+}
+
+static int64_t store(struct run *run, int32_t key, int32_t value)
+{
+    struct asm_text text = { .size = 0 };
+
+    ASM_MOV(&text, 1, key);
+    ASM_MOV(&text, 2, value);
+    ASM_CALL(&text, 0x10);
+    ASM_EXIT(&text);
+    return run_text(run, &text).result;
+}
+
+/* Of what is under the key the low 32 bits; -1 where the call failed. */
+static int64_t fetch(struct run *run, int32_t key)
+{
+    struct asm_text text = { .size = 0 };
+
+    ASM_MOV(&text, 1, key);
+    ASM_MOV_REG(&text, 2, 10);
+    ASM_ALU(&text, 0x00, 2, -4);
+    ASM_CALL(&text, 0x12);
+    asm_raw(&text, 0x55, 0, 0, 1, 0); /* jne r0, 0, exit */
+    asm_raw(&text, 0x61, 0, 10, -4, 0);
+    ASM_EXIT(&text);
+    return run_text(run, &text).result;
+}
+
+static void a_container_keeps_numbers_from_run_to_run(void **state)
+{
+    struct asm_text outside = { .size = 0 };
+    struct run run;
+
+    (void)state;
+    run_begin(&run, 0);
+    assert_int_equal(fetch(&run, 2), 0);
+    assert_int_equal(store(&run, 2, -5), 0);
+    assert_int_equal(store(&run, 0, 7), 0);
+    assert_int_equal(fetch(&run, 2), UINT32_MAX - 4);
+    assert_int_equal(fetch(&run, 0), 7);
+    assert_int_equal(run.local[2], UINT32_MAX - 4);
+    assert_int_equal(store(&run, 4, 1), UINT32_MAX); /* it has four */
+    assert_int_equal(fetch(&run, 4), UINT32_MAX);
+    assert_int_equal(store(&run, -1, 1), UINT32_MAX);
+    ASM_MOV(&outside, 1, 2);
+    ASM_MOV_REG(&outside, 2, 10); /* just above the stack */
+    ASM_CALL(&outside, 0x12);
+    ASM_EXIT(&outside);
+    assert_int_equal(run_text(&run, &outside).fault, CONTAINER_FAULT_MEMORY);
+    run.sensors.local = NULL, run.sensors.local_count = 0; /* a device without */
+    assert_int_equal(store(&run, 0, 1), UINT32_MAX);
+    run.host.helper_count = CONTAINER_SENSOR_HELPERS; /* and one that does not know the calls */
+    struct asm_text text = { .size = 0 };
+    ASM_CALL(&text, 0x10);
+    ASM_EXIT(&text);
+    assert_int_equal(run_text(&run, &text).fault, CONTAINER_FAULT_HELPER);
 }
 
 /* r0 = a op b, with b as a register and, where it fits, as an immediate. */
@@ -462,6 +521,7 @@ int main(void)
         cmocka_unit_test(answers_with_the_sensors_reading),
         cmocka_unit_test(passes_up_a_fault_of_the_host),
         cmocka_unit_test(runs_the_example_containers),
+        cmocka_unit_test(a_container_keeps_numbers_from_run_to_run),
         cmocka_unit_test(computes_on_64_bits),
         cmocka_unit_test(negates_as_the_device_does),
         cmocka_unit_test(compares_with_and_without_sign),

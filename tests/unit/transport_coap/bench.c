@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "device_proto/vector.h"
 #include "tests/unit/transport_coap/bench.h"
 
 #include <arpa/inet.h>
@@ -180,6 +181,13 @@ static int on_telemetry(struct core *core, const struct telemetry *telemetry, st
     text_copy(script->endpoint, sizeof(script->endpoint), telemetry->endpoint);
     text_copy(script->peer, sizeof(script->peer), telemetry->peer);
     text_copy(script->first_name, sizeof(script->first_name), telemetry->records[0].name);
+    struct vector_view vector = { .dimension = 0 };
+    if (telemetry->records[0].kind == SENML_DATA)
+        assert_int_equal(vector_parse(telemetry->records[0].text, &vector), 0);
+    script->first_dimension = vector.dimension;
+    script->first_squares = 0;
+    for (size_t i = 0; i < vector.dimension; i++)
+        script->first_squares += (int64_t)vector_at(&vector, i) * vector_at(&vector, i);
     script->sequence = telemetry->sequence;
     script->policy_version = telemetry->policy_version;
     script->records = telemetry->count;
@@ -371,7 +379,12 @@ void ask_begin(struct asking *asking, uint8_t code, uint16_t id, const char *pat
 
 void ask_query(struct asking *asking, const char *query)
 {
-    coap_message_add_option(&asking->writer, COAP_MSG_OPT_URI_QUERY, bytes_of_text(query));
+    while (query != NULL && *query != '\0') { /* "a=1&b=2" */
+        size_t size = strcspn(query, "&");
+
+        coap_message_add_option(&asking->writer, COAP_MSG_OPT_URI_QUERY, bytes_view(query, size));
+        query += size + (query[size] == '&');
+    }
 }
 
 void ask_on(int fd, const struct asking *asking)
@@ -404,12 +417,7 @@ static void compose(struct asking *asking, uint8_t code, uint16_t id, const char
     ask_begin(asking, code, id, path);
     if (format >= 0)
         coap_message_add_uint(&asking->writer, COAP_MSG_OPT_CONTENT_FORMAT, (uint32_t)format);
-    while (query != NULL && *query != '\0') { /* "a=1&b=2" */
-        size_t size = strcspn(query, "&");
-
-        coap_message_add_option(&asking->writer, COAP_MSG_OPT_URI_QUERY, bytes_view(query, size));
-        query += size + (query[size] == '&');
-    }
+    ask_query(asking, query);
     coap_message_add_payload(&asking->writer, payload);
 }
 
@@ -438,8 +446,7 @@ struct coap_message ask_block1(struct bench *bench, int fd, uint16_t id, const c
     ask_begin(&asking, COAP_MSG_POST, id, path);
     if (format >= 0)
         coap_message_add_uint(&asking.writer, COAP_MSG_OPT_CONTENT_FORMAT, (uint32_t)format);
-    if (query != NULL)
-        ask_query(&asking, query);
+    ask_query(&asking, query);
     coap_message_add_uint(&asking.writer, COAP_MSG_OPT_BLOCK1, block);
     coap_message_add_payload(&asking.writer, payload);
     return ask(bench, fd, &asking);
@@ -451,8 +458,7 @@ struct coap_message ask_block2(struct bench *bench, int fd, uint16_t id, const c
     struct asking asking;
 
     ask_begin(&asking, COAP_MSG_GET, id, path);
-    if (query != NULL)
-        ask_query(&asking, query);
+    ask_query(&asking, query);
     coap_message_add_uint(&asking.writer, COAP_MSG_OPT_BLOCK2, block);
     return ask(bench, fd, &asking);
 }

@@ -31,7 +31,10 @@ struct script {
     struct transport_answer answers[600];
     uint8_t answer_payload[1024];
     size_t answered;
-    bool keeps_still;         /* the rules write nothing */
+    bool keeps_still;      /* the rules write nothing */
+    int64_t first_squares; /* where the first record is a vector: the sum of its squares, its dimension in
+                              first_dimension */
+    size_t first_dimension;
     uint64_t refuse_sequence; /* telemetry with this number is refused; 0: none */
     bool group_open, group_waits;
     int commits;        /* group_end with something to commit */

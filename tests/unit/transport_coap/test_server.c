@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "device_proto/cbor.h"
+#include "device_proto/vector.h"
 #include "tests/unit/transport_coap/bench.h"
 
 #define BLOCK(number, more, szx) ((uint32_t)(number) << 4 | (uint32_t)(more) << 3 | (uint32_t)(szx))
@@ -216,6 +217,47 @@ static void a_body_in_blocks_without_size1_reaches_the_rule_once_and_whole(void 
     assert_int_equal(bench->script.calls, 1);
     assert_int_equal(bench->script.body_size, sizeof(body));
     assert_memory_equal(bench->script.body, body, sizeof(body));
+    close(fd);
+}
+
+/* In blocks of 1024 bytes; the last answer. */
+static struct coap_message ask_in_blocks(struct bench *bench, int fd, uint16_t first_id, const char *query, int format,
+                                         struct bytes body)
+{
+    struct coap_message got = { 0 };
+
+    for (unsigned i = 0; i * 1024 < body.size; i++) {
+        const size_t at = (size_t)i * 1024, left = body.size - at;
+        const bool more = left > 1024;
+        got = ask_block1(bench, fd, (uint16_t)(first_id + i), "t", query, format, BLOCK(i, more, 6),
+                         bytes_view(body.data + at, more ? 1024 : left));
+        assert_int_equal(got.code, more ? COAP_MSG_CONTINUE : COAP_MSG_CHANGED);
+    }
+    return got;
+}
+
+/* 4096 coordinates of 32 bits: as large as packs come, in CBOR and in JSON, which takes a third more. */
+static void the_largest_vector_comes_in_blocks(void **state)
+{
+    struct bench *bench = *state;
+    int fd = client_open(bench);
+    static int32_t coordinates[VECTOR_DIMENSION_MAX];
+    static uint8_t data[VECTOR_SIZE_MAX], body[32768];
+    struct senml_record record = { .kind = SENML_DATA, .name = "gradient" };
+    size_t size;
+
+    for (size_t i = 0; i < VECTOR_DIMENSION_MAX; i++)
+        coordinates[i] = i % 2 == 0 ? 1000000 : -1000000;
+    assert_int_equal(vector_write(coordinates, VECTOR_DIMENSION_MAX, data, sizeof(data), &size), 0);
+    record.text = bytes_view(data, size);
+    assert_int_equal(senml_encode_cbor(&record, 1, bytes_view(NULL, 0), body, sizeof(body), &size), 0);
+    assert_int_equal(ask_in_blocks(bench, fd, 100, "d=a&s=1", 112, bytes_view(body, size)).code, COAP_MSG_CHANGED);
+    assert_int_equal(bench->script.first_dimension, VECTOR_DIMENSION_MAX);
+    assert_int_equal(bench->script.first_squares, 4096000000000000);
+    assert_int_equal(senml_encode_json(&record, 1, bytes_view(NULL, 0), body, sizeof(body), &size), 0);
+    assert_int_equal(ask_in_blocks(bench, fd, 200, "d=a&s=2", 110, bytes_view(body, size)).code, COAP_MSG_CHANGED);
+    assert_int_equal(bench->script.calls, 2);
+    assert_int_equal(bench->script.first_dimension, VECTOR_DIMENSION_MAX);
     close(fd);
 }
 
@@ -492,6 +534,7 @@ int main(void)
         T(a_fault_says_nothing_of_the_inside),
         T(busy_says_when_to_come_again),
         T(telemetry_that_was_stored_already_is_answered_as_stored),
+        T(the_largest_vector_comes_in_blocks),
         T(telemetry_needs_its_format_its_endpoint_and_its_sequence),
         T(a_body_in_blocks_without_size1_reaches_the_rule_once_and_whole),
         T(a_gap_between_blocks_is_answered_4_08),

@@ -420,6 +420,11 @@ void fake_sensor(struct fake *fake, const char *text)
     assert_int_equal(sensor_open(text, &fake->sensors[fake->fleet.sensor_count++], NULL), 0);
 }
 
+void fake_vector(struct fake *fake, const char *text)
+{
+    assert_int_equal(sensor_open_vector(text, &fake->sensors[fake->fleet.sensor_count++], NULL), 0);
+}
+
 void fake_boot(struct fake *fake, const char *profile, bool keeps)
 {
     struct fleet *fleet = &fake->fleet;

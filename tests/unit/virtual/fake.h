@@ -88,6 +88,7 @@ int fake_teardown(void **state);
 /* Chooses the profile and boots. keeps: with a state directory. */
 void fake_boot(struct fake *fake, const char *profile, bool keeps);
 void fake_sensor(struct fake *fake, const char *text);
+void fake_vector(struct fake *fake, const char *text); /* after the sensors */
 
 /* Lets everything happen that is due until then. */
 void fake_run_until(struct fake *fake, int64_t until_ms);

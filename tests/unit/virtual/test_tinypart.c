@@ -13,6 +13,7 @@
 #include "device_proto/senml.h"
 #include "device_proto/suit_capabilities.h"
 #include "device_proto/suit_report.h"
+#include "device_proto/vector.h"
 #include "device_proto/virtual/telemetry.h"
 #include "tests/unit/virtual/fake.h"
 
@@ -446,6 +447,114 @@ static void a_policy_for_another_sensor_is_refused(void **state)
     assert_int_equal(fake_count(fake, "t"), 0);
 }
 
+/* Sixteen coordinates within an L2 norm, raw: the daemon noises their sum. */
+static void publish_gradient(struct fake *fake, uint32_t dimension, int64_t norm)
+{
+    struct noise_policy policy = mild_policy();
+    uint8_t document[POLICY_DOC_MAX];
+    struct proto_signer signer;
+    size_t size;
+
+    policy.sensor = bytes_of_text("gradient");
+    policy.unit_text = bytes_of_text("");
+    policy.mechanism = POLICY_NONE;
+    policy.micro_epsilon = policy.parameter_num = 0;
+    policy.output_bound = 0;
+    policy.lower = -norm, policy.upper = norm, policy.scale = 1;
+    policy.contributions = 3;
+    policy.dimension = dimension;
+    crypto_key_signer(fake->maintainer, &signer);
+    assert_int_equal(policy_doc_write(&policy, bytes_view(NULL, 0), &signer, document, sizeof(document), &size), 0);
+    fake_serve(fake, "p/gradient", bytes_view(document, size));
+}
+
+/* The first of two sensors is the board's, the second what the container in slot 1 makes of it. */
+static void boot_with_a_vector(struct fake *fake, int64_t norm)
+{
+    static uint8_t image[4096];
+    char path[256];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/packaging/examples/containers/vector.rbpf", getenv("TINYPART_SOURCE"));
+    file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t size = fread(image, 1, sizeof(image), file);
+    fclose(file);
+    trace(fake, "temperature", "21.5\n");
+    fake_vector(fake, "gradient=1:16");
+    publish_gradient(fake, 16, norm);
+    fake_boot(fake, "tinypart", true);
+    fake_run(fake, 60000);
+    assert_int_equal(fake_count(fake, "t"), 0); /* nothing is in the slot, and nothing leaves */
+    fake_roll_out(fake, &(struct fake_order){ .sequence = 1, .slot = 1, .image = bytes_view(image, size) });
+    fake_run(fake, 120000);
+}
+
+static void a_containers_vector_leaves_as_it_is_and_no_oftener_than_it_may(void **state)
+{
+    struct fake *fake = *state;
+    struct senml_record record;
+    struct senml_pack pack = { .records = &record, .capacity = 1 };
+    struct vector_view vector;
+
+    boot_with_a_vector(fake, 100000);
+    assert_int_equal(fake_count(fake, "t"), 3);
+    const struct fake_sent *sent = fake_last(fake, "t");
+    assert_non_null(strstr(sent->query, "&p=0"));
+    assert_int_equal(senml_decode_cbor(bytes_view(sent->payload, sent->payload_size), &pack), 0);
+    assert_string_equal(record.name, "gradient");
+    assert_int_equal(record.kind, SENML_DATA);
+    assert_int_equal(vector_parse(record.text, &vector), 0);
+    assert_int_equal(vector.dimension, 16);
+    assert_int_equal(vector.width, 2);
+    for (int i = 0; i < 16; i++)
+        assert_int_equal(vector_at(&vector, (size_t)i), 2150 * (8 - i));
+}
+
+static void a_containers_vector_is_clipped_on_board(void **state)
+{
+    struct fake *fake = *state;
+    struct senml_record record;
+    struct senml_pack pack = { .records = &record, .capacity = 1 };
+    struct vector_view vector;
+    int64_t squares = 0;
+
+    boot_with_a_vector(fake, 1000); /* the norm of what the container makes is 39876 */
+    const struct fake_sent *sent = fake_last(fake, "t");
+    assert_int_equal(senml_decode_cbor(bytes_view(sent->payload, sent->payload_size), &pack), 0);
+    assert_int_equal(vector_parse(record.text, &vector), 0);
+    for (size_t i = 0; i < 16; i++)
+        squares += (int64_t)vector_at(&vector, i) * vector_at(&vector, i);
+    assert_in_range(squares, 970 * 970, 1000 * 1000);
+}
+
+static void a_policy_of_another_dimension_is_refused(void **state)
+{
+    struct fake *fake = *state;
+
+    fake_vector(fake, "gradient=1:16");
+    publish_gradient(fake, 17, 1000);
+    fake_boot(fake, "tinypart", true);
+    fake_run(fake, 60000);
+    assert_true(fake_events(fake, EVENT_POLICY_REFUSED) > 0);
+    assert_int_equal(fake_count(fake, "t"), 0);
+}
+
+static void a_vector_is_named_by_slot_and_dimension(void **state)
+{
+    static const char *const bad[] = { "gradient",       "gradient=1",    "gradient=1:0",
+                                       "gradient=1:257", "gradient=9:16", "gradient=-1:16",
+                                       "grad ient=1:16", "=1:16",         "gradient=1:16x" };
+    struct sensor sensor;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(sensor_open_vector(bad[i], &sensor, NULL), REFUSED_INVALID);
+    assert_int_equal(sensor_open_vector("gradient=3:256", &sensor, NULL), 0);
+    assert_int_equal(sensor.slot, 3);
+    assert_int_equal(sensor.dimension, 256);
+}
+
 static void readings_leave_noised_clamped_and_numbered(void **state)
 {
     struct fake *fake = *state;
@@ -692,6 +801,10 @@ int main(void)
         T(a_policy_by_another_key_is_refused_and_nothing_leaves),
         T(a_policy_for_another_sensor_is_refused),
         T(readings_leave_noised_clamped_and_numbered),
+        T(a_containers_vector_leaves_as_it_is_and_no_oftener_than_it_may),
+        T(a_containers_vector_is_clipped_on_board),
+        T(a_policy_of_another_dimension_is_refused),
+        T(a_vector_is_named_by_slot_and_dimension),
         T(readings_beyond_the_bounds_are_clamped_before_the_noise),
         T(no_more_readings_leave_in_an_epoch_than_the_policy_allows),
         T(numbers_and_contributions_do_not_come_back_after_a_power_cut),
