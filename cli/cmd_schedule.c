@@ -163,6 +163,7 @@ static const struct option_row create_options[] = {
     { "categories", 0, "LIST", false, "values that top may name, as 1,2,3; with --by as lyon,lille" },
     { "by", 0, "LABEL", false, "top counts readings by this label of their devices, as site" },
     { "top", 0, "K", false, "how many of them, else 10" },
+    { "step", 0, "DURATION", false, "of running-count: how often it counts, as 1h; divides the epoch" },
     { "every", 0, "DURATION", true, "how often, and how long the window of each run is, as 1h" },
     { "until", 0, "TIME", false, "no run after it, as 2027-01-01 or +30d; else until deleted" },
     { "dry-run", 0, NULL, false, "only say what it would cost, and when budget or filters would run dry" },

@@ -217,5 +217,6 @@ int common_put_question(const struct call *call, json_t *body)
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         common_put(call, body, words[i], words[i]);
-    return common_put_integer(call, body, "top", "top", 1, 64);
+    int r = common_put_integer(call, body, "top", "top", 1, 64);
+    return r == EXIT_DONE ? common_put_duration(call, body, "step", "step_ms") : r;
 }

@@ -20,6 +20,7 @@ FORM(schedule_form, struct schedule_order,
      { "categories", FIELD_TEXT, false, offsetof(struct schedule_order, release.categories), 1, 640 },
      { "by", FIELD_TEXT, false, offsetof(struct schedule_order, release.by), 1, NAME_SIZE - 1 },
      { "top", FIELD_INTEGER, false, offsetof(struct schedule_order, release.top), 1, 64 },
+     { "step_ms", FIELD_INTEGER, false, offsetof(struct schedule_order, release.step_ms), 1, INT64_C(31622400000) },
      { "every_ms", FIELD_INTEGER, true, offsetof(struct schedule_order, every_ms), 1, SCHEDULE_EVERY_MAX_MS },
      { "until", FIELD_TIME, false, offsetof(struct schedule_order, until_ms), 0, 0 });
 

@@ -25,6 +25,8 @@
 
 struct explained {
     struct release release;
+    struct loss loss; /* that the release was charged; or, of one of a series that was paid before, the series' first */
+    int64_t paid_by;  /* of running counts: that first one; else 0 */
     struct policy policy;
     int64_t epochs;
     struct loss_caps filter_cap; /* the lowest of the epochs touched */
@@ -94,7 +96,7 @@ static void say_unit(struct buffer *out, const struct explained *it)
 
 static int say_loss(struct buffer *out, const struct explained *it)
 {
-    const struct loss *loss = &it->release.loss;
+    const struct loss *loss = &it->loss;
     char epsilon[32], rho[32], delta[32], implied[32];
     uint64_t micro;
 
@@ -126,6 +128,20 @@ static int say_loss(struct buffer *out, const struct explained *it)
                       "in all of them, it adds up to %lld times that. ",
                       (long long)it->epochs, (long long)it->epochs);
     return 0;
+}
+
+/* Running counts: what was said of their loss is so of all of them together. */
+static void say_series(struct buffer *out, const struct explained *it)
+{
+    if (it->paid_by == 0)
+        return;
+    buffer_format(out,
+                  "All of that is so of all answers of its series together: the running counts of one epoch, which are "
+                  "made of partial sums over growing stretches of it that are noised once and kept, so that a step has "
+                  "the same count in each of them. Each device paid once for all steps of the epoch, with release "
+                  "%lld%s; the first readings of a device in the epoch count. ",
+                  (long long)it->paid_by,
+                  it->release.loss.nrho > 0 ? ", which is this one" : ", and nothing for this one");
 }
 
 static void say_noise(struct buffer *out, const struct explained *it)
@@ -203,12 +219,13 @@ static void percent_of(int64_t part, int64_t whole, char out[32])
 static void say_filter(struct buffer *out, const struct explained *it)
 {
     const struct loss whole = loss_of_caps(&it->filter_cap);
-    const struct loss *loss = &it->release.loss;
+    const struct loss *loss = &it->loss;
     char cap[32], percent[32];
 
-    buffer_text(out,
-                "Each device asked has a filter, which bounds what all answers to all tenants together tell of it in "
-                "an epoch; this one used");
+    buffer_format(out,
+                  "Each device asked has a filter, which bounds what all answers to all tenants together tell of it in "
+                  "an epoch; %s used",
+                  it->paid_by != 0 ? "its series" : "this one");
     if (!loss->impure && whole.ueps > 0) {
         loss_amount_format(&whole, LOSS_EPSILON, cap);
         percent_of(loss->ueps, whole.ueps, percent);
@@ -245,12 +262,32 @@ static void say_limits(struct buffer *out, const struct core *core, const struct
         kept);
 }
 
+/* The loss that holds for the answer: its own, or of a series the one that was paid for all of it. */
+static int loss_find(struct core *core, const struct caller *caller, int64_t id, struct explained *out, struct why *why)
+{
+    char paid_by[MEMBER_SIZE];
+
+    out->loss = out->release.loss;
+    if (!release_is_running(out->release.query))
+        return 0;
+    member(out->release.answer, "paid_by", paid_by);
+    if (integer_parse(paid_by, 1, INT64_MAX, &out->paid_by) != 0)
+        return -EPROTO;
+    int r = release_get(core, caller, out->paid_by, &out->release, why);
+    if (r != 0)
+        return r > 0 ? -EPROTO : r;
+    out->loss = out->release.loss;
+    return release_get(core, caller, id, &out->release, why);
+}
+
 static int explained_read(struct core *core, const struct caller *caller, int64_t id, struct explained *out,
                           struct why *why)
 {
     struct store *store = core->store;
 
     int r = release_get(core, caller, id, &out->release, why);
+    if (r == 0)
+        r = loss_find(core, caller, id, out, why);
     if (r == 0)
         r = release_answer_append(core, &out->release, &out->answer);
     if (r == 0)
@@ -288,6 +325,7 @@ int release_explain(struct core *core, const struct caller *caller, int64_t id, 
         say_label(&text, it);
         say_unit(&text, it);
         r = say_loss(&text, it);
+        say_series(&text, it);
         say_noise(&text, it);
         say_interval(&text, it);
         say_filter(&text, it);

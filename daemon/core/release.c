@@ -22,6 +22,7 @@
 #include "daemon/core/budget.h"
 #include "daemon/core/export.h"
 #include "daemon/core/release_internal.h"
+#include "daemon/core/release_running.h"
 #include "daemon/core/texts.h"
 #include "daemon/core/transaction.h"
 
@@ -31,7 +32,7 @@ static void release_fill(const struct asked *asked, const struct release_order *
     out->tenant_id = asked->tenant.id;
     out->from_ms = asked->from_ms;
     out->to_ms = asked->to_ms;
-    out->loss = asked->loss;
+    out->loss = asked_is_paid(asked) ? (struct loss){ 0 } : asked->loss;
     snprintf(out->mechanism, sizeof(out->mechanism), "%s", mechanism_name(asked->mechanism));
     snprintf(out->parameters, sizeof(out->parameters), "%s", asked->parameters_text);
     out->policy_version = asked->policy.version;
@@ -82,6 +83,8 @@ static int release_answer(struct core *core, struct asked *asked, struct release
         r = noise_add(core, asked);
     if (r == 0 && query_is_shared(asked->query))
         r = shared_keep(core, asked, out->id);
+    if (r == 0 && query_is_running(asked->query))
+        r = running_keep(core, asked, out->id);
     if (r == 0)
         r = release_answer_write(asked, out->id, asked->document, RELEASE_ANSWER_MAX + 1, &asked->document_size);
     if (r != 0)
@@ -92,18 +95,28 @@ static int release_answer(struct core *core, struct asked *asked, struct release
     return core->store->release_answer(core->store, out->id, asked->document, asked->document_size);
 }
 
+/* What is there already of an answer whose noise may have been drawn before. */
+static int known_find(struct core *core, struct asked *asked, struct why *why)
+{
+    if (query_is_shared(asked->query))
+        return shared_find(core, asked, why);
+    return query_is_running(asked->query) ? running_find(core, asked, why) : 0;
+}
+
 static int release_make(struct core *core, const struct caller *caller, const struct release_order *order,
                         struct asked *asked, struct release *out, struct exhausted *exhausted, struct why *why)
 {
     int r = asked_check(core, asked, why);
     if (r == 0)
         r = parameters_read(order, asked, why);
-    if (r == 0)
+    if (r == 0 && !query_is_running(asked->query))
         r = asked_cohort(core, asked, why);
     if (r == 0)
         r = asked_noise(asked, why);
-    if (r == 0 && query_is_shared(asked->query))
-        r = shared_find(core, asked, why);
+    if (r == 0)
+        r = known_find(core, asked, why);
+    if (r == 0)
+        r = running_ready(asked, why);
     if (r == 0)
         r = room_check(core, asked, why);
     if (r != 0)
@@ -209,21 +222,23 @@ static int preview_fill(struct core *core, const struct release_order *order, st
     int r = asked_check(core, asked, why);
     if (r == 0)
         r = parameters_read(order, asked, why);
-    if (r == 0)
+    if (r == 0 && !query_is_running(asked->query))
         r = asked_cohort(core, asked, why);
     if (r == 0 && asked->error > 0)
         r = plan_needed(asked, plan, why);
     if (r == 0)
         r = asked_noise(asked, why);
-    if (r == 0 && query_is_shared(asked->query))
-        r = shared_find(core, asked, why);
+    if (r == 0)
+        r = known_find(core, asked, why);
     if (r != 0)
         return r;
     plan_error(asked, plan);
     r = asked_standing(core, asked, plan);
     if (r != 0 || !plan->would_pass)
         return r;
-    r = room_check(core, asked, &plan->why);
+    r = running_ready(asked, &plan->why);
+    if (r == 0)
+        r = room_check(core, asked, &plan->why);
     plan->refusal = r;
     plan->would_pass = r == 0;
     return r < 0 ? r : 0;

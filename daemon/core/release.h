@@ -19,14 +19,14 @@ struct release {
     int64_t tenant_id;
     char tenant[NAME_SIZE];
     char query[16]; /* "count", "sum", "mean", "variance", "histogram", "quantiles", "top", "device-count",
-                       "device-sum", "vector-sum" */
+                       "device-sum", "vector-sum", "running-count" */
     char sensor[NAME_SIZE];
     char selector[SELECTOR_SIZE];
     char parameters[768];   /* of its kind of query, as JSON; "": none */
     int64_t from_ms, to_ms; /* [from, to) */
     char mechanism[16];     /* "laplace", "gaussian", or "local": noised on board alone */
     struct loss loss;       /* charged to every asked device, in every epoch of the window, and to the tenant; "local":
-                               to the tenant alone */
+                               to the tenant alone; none: paid before */
     int64_t policy_version;
     int64_t cohort; /* devices asked */
     int64_t created_ms;
@@ -49,6 +49,7 @@ struct release_order {
                                names */
     const char *by;         /* top: of this label, not of readings; NULL: readings */
     int64_t top;            /* top: how many of them; 0: 10, or all where there are fewer */
+    int64_t step_ms;        /* running-count: divides the epoch */
     const char *error;      /* preview: half width of the 95 % interval that is wanted; NULL: as it comes */
     int64_t from_ms, to_ms; /* 0: start of the present epoch; now */
     const char *request;    /* NULL: derived */
@@ -82,10 +83,15 @@ struct release_plan {
     enum loss_currency first_currency;
     int64_t times; /* that it fits; 0: not even once */
     bool replay;   /* answered before: the stored bytes, at no cost */
+    int64_t
+        paid_by; /* the release that was charged for all of a series that this one is of: it costs nothing; else 0 */
     bool would_pass;
     int refusal; /* enum refusal when it would not */
     struct why why;
 };
+
+/* Whether a query of that name is over its epoch so far, whatever its window. */
+bool release_is_running(const char *query);
 
 /* REFUSED_EXHAUSTED names the filter, its cap, what is spent and when it renews; nothing is charged then.
  * REFUSED_CONFLICT: the same request id was used for a different request (I3). */

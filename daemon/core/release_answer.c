@@ -11,6 +11,7 @@
 #include "daemon/base/buffer.h"
 #include "daemon/base/text.h"
 #include "daemon/core/release_local.h"
+#include "daemon/core/release_running.h"
 
 #define MEAN_DIGITS      2 /* beyond those of the readings */
 #define MEAN_DIGITS_UNIT 100
@@ -281,6 +282,8 @@ const char *query_name(enum query query)
         return "device-sum";
     case QUERY_VECTOR_SUM:
         return "vector-sum";
+    case QUERY_RUNNING_COUNT:
+        return "running-count";
     }
     return "";
 }
@@ -297,7 +300,7 @@ static void put_unit(struct buffer *out, const struct asked *asked)
     char squared[sizeof(asked->policy.unit_text) + 2];
 
     if (asked->query == QUERY_COUNT || asked->query == QUERY_HISTOGRAM || asked->query == QUERY_TOP ||
-        asked->query == QUERY_DEVICE_COUNT) {
+        asked->query == QUERY_DEVICE_COUNT || asked->query == QUERY_RUNNING_COUNT) {
         put_text(out, "unit", "readings");
     } else if (asked->query == QUERY_VARIANCE && asked->policy.unit_text[0] != '\0') {
         snprintf(squared, sizeof(squared), "%s^2", asked->policy.unit_text);
@@ -332,7 +335,9 @@ static void put_noise(struct buffer *out, const struct asked *asked, const struc
 
     fixed_format(1, noised->digits, step);
     buffer_format(out, "{\"quantity\":\"%s\",\"step\":\"%s\",", noised->quantity, step);
-    if (asked->cell_count == 0) {
+    if (query_is_running(asked->query)) {
+        buffer_format(out, "\"cells\":%lld,", (long long)asked->running->steps);
+    } else if (asked->cell_count == 0) {
         fixed_format(noised->value, noised->digits, value);
         buffer_format(out, "\"value\":\"%s\",", value);
     } else {
@@ -390,6 +395,9 @@ static int put_values(struct buffer *out, const struct asked *asked, struct inte
         return put_devices(out, asked, words);
     case QUERY_VECTOR_SUM:
         return put_coordinates(out, asked, words);
+    case QUERY_RUNNING_COUNT:
+        put_running(out, asked, words->text, sizeof(words->text));
+        return 0;
     }
     return -EINVAL;
 }

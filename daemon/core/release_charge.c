@@ -7,6 +7,7 @@
 #include "daemon/base/text.h"
 #include "daemon/core/ledger.h"
 #include "daemon/core/release_local.h"
+#include "daemon/core/release_running.h"
 
 static struct charge charge_of(const struct asked *asked, int64_t release_id)
 {
@@ -26,6 +27,8 @@ int asked_charge(struct core *core, const struct asked *asked, int64_t release_i
     struct charge charge = charge_of(asked, release_id);
 
     *out = (struct exhausted){ 0 };
+    if (asked_is_paid(asked))
+        return 0;
     for (charge.epoch = asked->first_epoch; charge.epoch <= asked->last_epoch; charge.epoch++) {
         out->epoch = charge.epoch;
         int r = ledger_caps(core, asked->now_ms, &charge);
@@ -267,6 +270,11 @@ int asked_standing(struct core *core, const struct asked *asked, struct release_
     plan->charged = asked->charged_count;
     plan->epochs = asked_epochs(asked);
     plan->loss = asked->loss;
+    if (asked_is_paid(asked)) {
+        plan->paid_by = asked->running->series.release_id;
+        plan->would_pass = true;
+        return budget_plan(core, asked, plan);
+    }
     loss_add_times(&plan->tenant_loss, &asked->loss, plan->epochs);
     if (!asked_is_local(asked))
         plan->device_loss = plan->tenant_loss;

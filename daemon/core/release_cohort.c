@@ -122,9 +122,11 @@ void asked_deinit(struct asked *asked)
     free(asked->noises);
     free(asked->cohort.members);
     free(asked->document);
+    free(asked->running);
     local_close(asked);
     asked->devices = NULL;
     asked->noises = NULL;
+    asked->running = NULL;
     asked->cohort = (struct cohort){ 0 };
 }
 

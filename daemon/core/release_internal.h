@@ -17,7 +17,8 @@ enum query {
     QUERY_TOP,
     QUERY_DEVICE_COUNT, /* these two: one value for each device, shared by all tenants that ask for it */
     QUERY_DEVICE_SUM,
-    QUERY_VECTOR_SUM
+    QUERY_VECTOR_SUM,
+    QUERY_RUNNING_COUNT
 };
 enum mechanism { MECHANISM_LAPLACE = 1, MECHANISM_GAUSS, MECHANISM_LOCAL };
 /* Which readings an answer is over: raw ones, those noised on board, or both (release_local.h). */
@@ -94,6 +95,8 @@ struct asked {
     int64_t charged_count;
     char *document; /* the answer, however long: RELEASE_ANSWER_MAX and a NUL */
     size_t document_size;
+    int64_t epoch_ms;        /* length */
+    struct running *running; /* of a running count; release_running.h */
 };
 
 /* What refused. */
@@ -136,6 +139,10 @@ int shared_find(struct core *core, struct asked *asked, struct why *why);
 int shared_add(struct core *core, struct asked *asked, struct aggregate_query *query);
 int shared_keep(struct core *core, const struct asked *asked, int64_t release_id);
 
+/* release_running.c: counts by the end of each step of an epoch. Paid: an earlier release of its series was charged. */
+bool query_is_running(enum query query);
+bool asked_is_paid(const struct asked *asked);
+
 /* release_totals.c: the clamped, bounded truth, into parts and cells. It never leaves: noise_add() comes next. */
 int asked_totals(struct core *core, struct asked *asked);
 /* Where squares are counted from, and how far a reading can be from there. */
@@ -150,10 +157,11 @@ int exhausted_refuse(struct core *core, const struct asked *asked, const struct 
 int asked_standing(struct core *core, const struct asked *asked, struct release_plan *plan);
 
 /* release_noise.c: how much noise. Into how many equal shares a query's loss is split. */
-int64_t query_shares(enum query query);
+int64_t asked_shares(const struct asked *asked);
 /* asked_noise() fills parts, cell_count and loss from what is wanted. */
 int asked_noise(struct asked *asked, struct why *why);
 int noise_add(struct core *core, struct asked *asked);
+int noised_add(struct core *core, const struct asked *asked, struct noise_scale scale, int64_t *value); /* one */
 /* Half width of the 95 % interval, as far as it can be told beforehand. */
 void plan_error(const struct asked *asked, struct release_plan *plan);
 /* inverse: one over the probability of being further off. */

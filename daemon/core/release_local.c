@@ -46,8 +46,9 @@ static enum source source_of_query(const struct asked *asked)
 {
     const enum query query = asked->query;
 
-    return query == QUERY_COUNT || query == QUERY_SUM || query == QUERY_MEAN || asked_by_label(asked) ? SOURCE_BOTH
-                                                                                                      : SOURCE_RAW;
+    const bool is_count = query == QUERY_COUNT || query == QUERY_RUNNING_COUNT || asked_by_label(asked);
+
+    return is_count || query == QUERY_SUM || query == QUERY_MEAN ? SOURCE_BOTH : SOURCE_RAW;
 }
 
 static int source_find(const struct release_order *order, struct asked *out, struct why *why)
@@ -82,6 +83,8 @@ int source_form(const struct release_order *order, struct asked *out, struct why
     if (out->source == SOURCE_LOCAL && !query_is_of_reports(out))
         return refuse(why, REFUSED_INVALID, "source", "ask for count, sum, mean, histogram or top",
                       "a %s is not made of reports noised on board alone", query_name(out->query));
+    if (out->source == SOURCE_RAW && out->query == QUERY_RUNNING_COUNT)
+        return refuse(why, REFUSED_INVALID, "source", "leave it out", "running counts are of all readings");
     if (out->source == SOURCE_BOTH && source_of_query(out) != SOURCE_BOTH)
         return refuse(why, REFUSED_INVALID, "source", "leave it out",
                       "a %s is not of raw readings and reports noised on board at once", query_name(out->query));
@@ -274,8 +277,8 @@ static int local_check(struct asked *asked, struct why *why)
 
 int local_open(struct core *core, struct asked *asked, struct why *why)
 {
-    if (asked->source == SOURCE_RAW || asked_by_label(asked)) /* label_add() counts */
-        return 0;
+    if (asked->source == SOURCE_RAW || asked_by_label(asked) || asked->query == QUERY_RUNNING_COUNT)
+        return 0; /* label_add() counts them, and running_add() */
     asked->local = calloc(1, sizeof(*asked->local));
     if (asked->local == NULL)
         return -ENOMEM;

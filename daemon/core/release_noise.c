@@ -8,18 +8,25 @@
 #include <errno.h>
 
 #include "daemon/core/release_local.h"
+#include "daemon/core/release_running.h"
 #include "device_proto/noise.h"
 #include "device_proto/privacy_loss.h"
 
 #define SUM_BITS 62
 
-int64_t query_shares(enum query query)
+/* Of a tree, in each of which a reading is once; 1: of none. */
+static int64_t levels_of(const struct asked *asked)
 {
-    if (query == QUERY_MEAN)
+    if (query_is_running(asked->query))
+        return running_levels(asked);
+    return asked->query == QUERY_QUANTILES ? TREE_LEVELS : 1;
+}
+
+int64_t asked_shares(const struct asked *asked)
+{
+    if (asked->query == QUERY_MEAN)
         return 2;
-    if (query == QUERY_VARIANCE)
-        return 3;
-    return query == QUERY_QUANTILES ? TREE_LEVELS : 1;
+    return asked->query == QUERY_VARIANCE ? 3 : levels_of(asked);
 }
 
 /* The smallest a with 2 e^(-a^2 / (2 sigma^2)) <= 1 / inverse: the discrete Gaussian is sub-Gaussian (Canonne, Kamath,
@@ -91,10 +98,9 @@ static int part_add(struct asked *asked, const char *quantity, int digits, int64
 {
     struct noised *part = &asked->parts[asked->part_count];
     const int64_t all = asked->mechanism == MECHANISM_LAPLACE ? asked->wanted.ueps : asked->wanted.nrho;
-    const int64_t shares = query_shares(asked->query);
+    const int64_t shares = asked_shares(asked), times = levels_of(asked);
     /* what does not divide evenly goes to the first */
-    const int64_t share = all / shares + (asked->part_count == 0 && shares <= PARTS_MAX ? all % shares : 0);
-    const int64_t times = asked->query == QUERY_QUANTILES ? TREE_LEVELS : 1;
+    const int64_t share = all / shares + (asked->part_count == 0 && times == 1 ? all % shares : 0);
 
     *part = (struct noised){ .quantity = quantity, .digits = digits };
     int r = part_scale(asked, sensitivity, share, times, part);
@@ -168,6 +174,9 @@ static int parts_make(struct asked *asked, struct why *why)
         asked->cell_count = (size_t)asked->policy.dimension;
         r = vector_fits(asked, why);
         return r == 0 ? part_add(asked, "coordinate", digits, sensitivity, 20) : r;
+    case QUERY_RUNNING_COUNT:
+        r = part_add(asked, "partial sum", 0, contributions, 20);
+        return r == 0 ? running_widen(asked) : r;
     }
     return -EINVAL;
 }
@@ -188,7 +197,7 @@ int asked_noise(struct asked *asked, struct why *why)
     return r;
 }
 
-static int noised_add(struct core *core, const struct asked *asked, struct noise_scale scale, int64_t *value)
+int noised_add(struct core *core, const struct asked *asked, struct noise_scale scale, int64_t *value)
 {
     int64_t noise;
     int r;
@@ -208,6 +217,8 @@ int noise_add(struct core *core, struct asked *asked)
 
     if (asked->query == QUERY_VECTOR_SUM)
         return vector_noise(core, asked);
+    if (query_is_running(asked->query))
+        return running_noise(core, asked);
     for (size_t i = 0; r == 0 && i < asked->cell_count; i++)
         if (!query_is_shared(asked->query) || asked->shared[i].is_fresh)
             r = noised_add(core, asked, asked->parts[0].scale, &asked->cells[i]);
@@ -241,6 +252,7 @@ void plan_error(const struct asked *asked, struct release_plan *plan)
     case QUERY_HISTOGRAM:
     case QUERY_TOP:
     case QUERY_DEVICE_COUNT:
+    case QUERY_RUNNING_COUNT: /* at the step that has most noise */
         plan->error95_num = asked->parts[0].half_width;
         plan->error95_den = 1;
         return;
@@ -281,7 +293,7 @@ static bool loss_keeps(struct asked *asked, int64_t amount)
 int plan_needed(struct asked *asked, struct release_plan *plan, struct why *why)
 {
     const struct loss given = asked->wanted;
-    int64_t low = query_shares(asked->query);
+    int64_t low = asked_shares(asked);
     int64_t high = asked->mechanism == MECHANISM_LAPLACE ? RELEASE_UEPS_MAX : RELEASE_NRHO_MAX;
 
     if (asked->query == QUERY_VARIANCE || asked->query == QUERY_QUANTILES)

@@ -4,6 +4,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/core/release_internal.h"
+#include "daemon/core/release_running.h"
 
 /* Which list a query needs: exactly that one may be given. */
 static const char *list_name(enum query query)
@@ -43,7 +44,10 @@ int parameters_form(const struct release_order *order, struct asked *out, struct
 
     if (order->by != NULL)
         return label_form(order, out, why);
-    int r = list_check("edges", order->edges, wanted, why);
+    out->parameters_text[0] = '\0';
+    int r = running_form(order, out, why);
+    if (r == 0)
+        r = list_check("edges", order->edges, wanted, why);
     if (r == 0)
         r = list_check("at", order->at, wanted, why);
     if (r == 0)
@@ -54,7 +58,6 @@ int parameters_form(const struct release_order *order, struct asked *out, struct
         return refuse(why, REFUSED_INVALID, "top", "leave it out", "this query has no top");
     if (order->top < 0 || order->top > CATEGORIES_MAX)
         return refuse(why, REFUSED_INVALID, "top", NULL, "at most the %d largest are named", CATEGORIES_MAX);
-    out->parameters_text[0] = '\0';
     if (out->query == QUERY_TOP)
         snprintf(out->parameters_text, sizeof(out->parameters_text), "{\"categories\":\"%s\",\"top\":%lld}",
                  order->categories, (long long)(order->top != 0 ? order->top : TOP_DEFAULT));

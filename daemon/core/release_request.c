@@ -12,6 +12,7 @@
 #include "daemon/core/ledger.h"
 #include "daemon/core/budget.h"
 #include "daemon/core/release_local.h"
+#include "daemon/core/release_running.h"
 
 #define REQUEST_TEXT_MAX 4096
 
@@ -27,7 +28,8 @@ static const struct {
                 { "top", QUERY_TOP },
                 { "device-count", QUERY_DEVICE_COUNT },
                 { "device-sum", QUERY_DEVICE_SUM },
-                { "vector-sum", QUERY_VECTOR_SUM } };
+                { "vector-sum", QUERY_VECTOR_SUM },
+                { "running-count", QUERY_RUNNING_COUNT } };
 
 static int query_read(const char *name, enum query *out, struct why *why)
 {
@@ -38,8 +40,8 @@ static int query_read(const char *name, enum query *out, struct why *why)
         return 0;
     }
     return refuse(why, REFUSED_INVALID, "query",
-                  "ask for count, sum, mean, variance, histogram, quantiles, top, device-count, device-sum or "
-                  "vector-sum",
+                  "ask for count, sum, mean, variance, histogram, quantiles, top, device-count, device-sum, "
+                  "vector-sum or running-count",
                   "there is no such query");
 }
 
@@ -77,7 +79,7 @@ static int loss_read(const struct release_order *order, struct asked *out, struc
         r = vector_mechanism_check(order, out, why);
     if (r != 0)
         return r;
-    const int64_t ueps = out->wanted.ueps, nrho = out->wanted.nrho, least = query_shares(out->query);
+    const int64_t ueps = out->wanted.ueps, nrho = out->wanted.nrho, least = asked_shares(out);
     if (ueps == 0 && nrho == 0 && out->error > 0)
         return 0;
     if (out->mechanism == MECHANISM_GAUSS && (ueps != 0 || nrho < least || nrho > RELEASE_NRHO_MAX))
@@ -149,6 +151,10 @@ static void window_read(const struct core *core, const struct release_order *ord
 {
     out->to_ms = order->to_ms != 0 ? order->to_ms : out->now_ms;
     out->from_ms = order->from_ms;
+    if (query_is_running(out->query)) {
+        running_window(core, out);
+        return;
+    }
     if (order->from_ms != 0)
         return;
     out->from_ms = ledger_epoch_start_ms(core, ledger_epoch(core, out->to_ms - 1));
@@ -216,6 +222,7 @@ int asked_read(struct core *core, const struct tenant *tenant, const struct rele
 {
     out->tenant = *tenant;
     out->now_ms = now_ms;
+    out->epoch_ms = core->settings.epoch_ms;
     int r = form_read(order, out, why);
     if (r != 0)
         return r;
@@ -244,7 +251,7 @@ int asked_check(struct core *core, struct asked *asked, struct why *why)
         r = vector_kind_check(asked, why);
     if (r != 0)
         return r;
-    if (asked->from_ms >= asked->to_ms)
+    if (asked->from_ms >= asked->to_ms && !query_is_running(asked->query))
         return refuse(why, REFUSED_INVALID, "from", NULL, "the window must begin before it ends");
     if (asked->to_ms > asked->now_ms) {
         time_format(asked->now_ms, text);
@@ -256,7 +263,7 @@ int asked_check(struct core *core, struct asked *asked, struct why *why)
                       "readings of sensor %s from before %s are deleted by its policy", asked->policy.sensor, text);
     }
     asked->first_epoch = ledger_epoch(core, asked->from_ms);
-    asked->last_epoch = ledger_epoch(core, asked->to_ms - 1);
+    asked->last_epoch = query_is_running(asked->query) ? asked->first_epoch : ledger_epoch(core, asked->to_ms - 1);
     asked->present_epoch = ledger_epoch(core, asked->now_ms);
     if (asked_epochs(asked) > WINDOW_EPOCHS_MAX)
         return refuse(why, REFUSED_TOO_LARGE, "from", "ask for a shorter window", "a window touches at most %d epochs",

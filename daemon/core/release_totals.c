@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/core/release_local.h"
+#include "daemon/core/release_running.h"
 
 int64_t asked_centre(const struct asked *asked)
 {
@@ -106,6 +107,8 @@ static int add_device_epoch(struct core *core, struct asked *asked, const struct
     case QUERY_DEVICE_COUNT:
     case QUERY_DEVICE_SUM:
         break; /* shared_add() */
+    case QUERY_RUNNING_COUNT:
+        break; /* running_add() */
     }
     return -EINVAL;
 }
@@ -123,6 +126,8 @@ int asked_totals(struct core *core, struct asked *asked)
         .scale = asked->policy.scale,
     };
 
+    if (query_is_running(asked->query))
+        return running_add(core, asked, &query);
     if (query_is_shared(asked->query))
         return shared_add(core, asked, &query);
     for (int64_t i = 0; !asked_is_local(asked) && i < asked->device_count; i++) {

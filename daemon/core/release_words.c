@@ -4,6 +4,7 @@
 #include "daemon/base/buffer.h"
 #include "daemon/base/text.h"
 #include "daemon/core/release_local.h"
+#include "daemon/core/release_running.h"
 #include "daemon/core/texts.h"
 #include "device_proto/privacy_loss.h"
 
@@ -70,22 +71,36 @@ static void privacy_words(const struct asked *asked, char *out, size_t size)
     }
 }
 
+static void cost_words(const struct asked *asked, char *out, size_t size)
+{
+    char epsilon[32], rho[32], amounts[128];
+
+    loss_amount_format(&asked->loss, LOSS_EPSILON, epsilon);
+    loss_amount_format(&asked->loss, LOSS_RHO, rho);
+    snprintf(amounts, sizeof(amounts), "%s%s, rho %s, delta 0", asked->loss.impure ? "no pure epsilon" : "epsilon ",
+             asked->loss.impure ? "" : epsilon, rho);
+    if (query_is_running(asked->query)) {
+        running_cost_words(asked, amounts, out, size);
+        return;
+    }
+    snprintf(out, size, "It cost each of the %lld devices %s, and tenant %s, in each of %lld epochs: %s.",
+             (long long)asked->charged_count,
+             query_is_shared(asked->query) ? "that nobody had asked this of before" : "asked", asked->tenant.name,
+             (long long)asked_epochs(asked), amounts);
+}
+
 void put_statement(struct buffer *out, const struct asked *asked, const char *interval)
 {
-    char accuracy[512], privacy[320], epoch[DURATION_SIZE], epsilon[32], rho[32], text[1536];
+    char accuracy[512], privacy[320], epoch[DURATION_SIZE], cost[640], text[2048];
 
     accuracy_words(asked, interval, accuracy, sizeof(accuracy));
     privacy_words(asked, privacy, sizeof(privacy));
     duration_words(asked->policy.epoch_ms, epoch);
-    loss_amount_format(&asked->loss, LOSS_EPSILON, epsilon);
-    loss_amount_format(&asked->loss, LOSS_RHO, rho);
+    cost_words(asked, cost, sizeof(cost));
     snprintf(text, sizeof(text),
              "%s Protected is each device in each epoch of %s: were all its raw readings of one epoch taken out, %s. "
-             "It cost each of the %lld devices %s, and tenant %s, in each of %lld epochs: %s%s, rho %s, delta 0.",
-             accuracy, epoch, privacy, (long long)asked->charged_count,
-             query_is_shared(asked->query) ? "that nobody had asked this of before" : "asked", asked->tenant.name,
-             (long long)asked_epochs(asked), asked->loss.impure ? "no pure epsilon" : "epsilon ",
-             asked->loss.impure ? "" : epsilon, rho);
+             "%s",
+             accuracy, epoch, privacy, cost);
     buffer_text(out, "\"statement\":");
     buffer_json(out, text);
 }

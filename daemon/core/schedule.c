@@ -60,8 +60,17 @@ static void parameters_fill(char *text, struct release_order *order)
             order->source = value;
         else if (strcmp(text, "top") == 0)
             integer_parse(value, 0, INT64_MAX, &order->top);
+        else if (strcmp(text, "step_ms") == 0)
+            integer_parse(value, 0, INT64_MAX, &order->step_ms);
         text = end + 1;
     }
+}
+
+/* The interval that ends with the run; of what is over its epoch so far, that until then. */
+static void window_put(struct release_order *order, int64_t due_ms, int64_t every_ms)
+{
+    order->from_ms = release_is_running(order->query) ? 0 : due_ms - every_ms;
+    order->to_ms = due_ms;
 }
 
 void schedule_run_fill(const struct schedule *schedule, int64_t due_ms, struct schedule_run *out)
@@ -78,10 +87,9 @@ void schedule_run_fill(const struct schedule *schedule, int64_t due_ms, struct s
         .selector = schedule->selector,
         .mechanism = schedule->mechanism[0] != '\0' ? schedule->mechanism : NULL,
         .loss = schedule->wanted,
-        .from_ms = due_ms - schedule->every_ms,
-        .to_ms = due_ms,
         .request = out->request,
     };
+    window_put(&out->order, due_ms, schedule->every_ms);
     parameters_fill(out->parameters, &out->order);
 }
 
@@ -100,6 +108,9 @@ static int texts_read(const struct release_order *order, struct schedule *out, s
     if (order->top != 0 && (size_t)size < sizeof(out->parameters))
         size += snprintf(out->parameters + size, sizeof(out->parameters) - (size_t)size, "top=%lld\n",
                          (long long)order->top);
+    if (order->step_ms != 0 && (size_t)size < sizeof(out->parameters))
+        size += snprintf(out->parameters + size, sizeof(out->parameters) - (size_t)size, "step_ms=%lld\n",
+                         (long long)order->step_ms);
     if ((size_t)size >= sizeof(out->parameters))
         return refuse(why, REFUSED_TOO_LARGE, order->edges != NULL ? "edges" : "categories", "give fewer",
                       "a schedule has room for %zu bytes of them", sizeof(out->parameters) - 16);
@@ -158,8 +169,7 @@ static int order_judge(struct core *core, const struct caller *caller, const str
     /* The order as it came, not what was copied of it: this refuses texts that are too long. */
     struct release_order release = order->release;
     release.tenant = tenant.name;
-    release.from_ms = now_ms - order->every_ms;
-    release.to_ms = now_ms;
+    window_put(&release, now_ms, order->every_ms);
     release.request = NULL;
     release.error = NULL;
     r = release_preview(core, caller, &release, out_now, why);
@@ -383,7 +393,8 @@ static int run_one(struct core *core, const struct schedule *was, int64_t now_ms
     if (r == 0) {
         schedule.runs++;
         schedule.release_id = release.id;
-        schedule.loss = release.loss;
+        if (release.loss.nrho > 0) /* else it was paid before */
+            schedule.loss = release.loss;
     } else {
         schedule.refused++;
         snprintf(schedule.problem, sizeof(schedule.problem), "%.*s", REASON_SIZE - 1, why.what);

@@ -1,6 +1,6 @@
 /* schedule.h - releases that are asked for again and again, and what that will cost.
- * A run is an ordinary release over the interval before it was due, named by schedule and due time: asked twice, it is
- * answered once (I3), whatever crashes in between. */
+ * A run is an ordinary release over the interval before it was due (of running counts: over its epoch until then),
+ * named by schedule and due time: asked twice, it is answered once (I3), whatever crashes in between. */
 #ifndef TINYPART_CORE_SCHEDULE_H
 #define TINYPART_CORE_SCHEDULE_H
 

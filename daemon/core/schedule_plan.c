@@ -19,6 +19,7 @@ struct ahead {
     int64_t now_ms;
     struct schedule all[SCHEDULES_PER_TENANT_MAX + 1];
     int64_t runs[SCHEDULES_PER_TENANT_MAX + 1];
+    int64_t paid_epoch[SCHEDULES_PER_TENANT_MAX + 1]; /* of running counts: for which all of it is charged; else -1 */
     size_t count;
     int64_t first_epoch, end_ms;
     int64_t epoch_count;
@@ -39,11 +40,20 @@ static void ahead_freep(struct ahead **ahead)
     ahead_free(*ahead);
 }
 
+/* The epoch whose running counts its newest run was answered from, and so were paid for. */
+static int64_t paid_already(const struct ahead *ahead, const struct schedule *schedule)
+{
+    const bool answered = schedule->last_ms > 0 && schedule->problem[0] == '\0';
+
+    return release_is_running(schedule->query) && answered ? ledger_epoch(ahead->core, schedule->last_ms - 1) : -1;
+}
+
 /* From now on: a run that is due this very moment is left out. */
 static void take(struct ahead *ahead, const struct schedule *schedule)
 {
-    struct schedule *taken = &ahead->all[ahead->count++];
+    struct schedule *taken = &ahead->all[ahead->count];
 
+    ahead->paid_epoch[ahead->count++] = paid_already(ahead, schedule);
     *taken = *schedule;
     if (taken->next_ms <= ahead->now_ms)
         taken->next_ms = schedule_due_after(taken, ahead->now_ms);
@@ -183,11 +193,14 @@ static int run_ahead(struct ahead *ahead, size_t which, struct schedule_plan *pl
 {
     const struct schedule *schedule = &ahead->all[which];
     const int64_t due_ms = schedule->next_ms;
-    const int64_t first = ledger_epoch(ahead->core, due_ms - schedule->every_ms);
     const int64_t last = ledger_epoch(ahead->core, due_ms - 1);
+    const bool is_running = release_is_running(schedule->query);
+    const int64_t first = is_running ? last : ledger_epoch(ahead->core, due_ms - schedule->every_ms);
     bool refused = false;
 
     ahead->runs[which]++;
+    if (is_running && ahead->paid_epoch[which] == last)
+        return 0;
     for (int64_t epoch = first; epoch <= last; epoch++) {
         struct loss_caps budget, filter;
         size_t at = (size_t)(epoch - ahead->first_epoch);
@@ -206,6 +219,8 @@ static int run_ahead(struct ahead *ahead, size_t which, struct schedule_plan *pl
         if (!schedule_is_local(schedule))
             loss_add(&ahead->filter[epoch - ahead->first_epoch], &schedule->loss);
     }
+    if (is_running && !refused)
+        ahead->paid_epoch[which] = last;
     return 0;
 }
 
@@ -229,6 +244,8 @@ static int64_t runs_touching(const struct core *core, const struct schedule *sch
 {
     int64_t start_ms = ledger_epoch_start_ms(core, epoch), end_ms = ledger_epoch_start_ms(core, epoch + 1);
 
+    if (release_is_running(schedule->query)) /* due times d with start < d <= end */
+        return end_ms / schedule->every_ms - start_ms / schedule->every_ms;
     /* due times d with d > start and d - every < end */
     return (end_ms + schedule->every_ms - 1) / schedule->every_ms - start_ms / schedule->every_ms;
 }
@@ -238,10 +255,11 @@ static int costs(const struct ahead *ahead, int64_t present_epoch, struct schedu
     for (size_t i = 0; i < ahead->count; i++) {
         bool ended = schedule_has_ended(&ahead->all[i]);
         int64_t runs = ended ? 0 : runs_touching(ahead->core, &ahead->all[i], present_epoch + 1);
-        loss_add_times(&plan->all_per_epoch, &ahead->all[i].loss, runs);
+        int64_t paid = release_is_running(ahead->all[i].query) && runs > 1 ? 1 : runs; /* its first of an epoch */
+        loss_add_times(&plan->all_per_epoch, &ahead->all[i].loss, paid);
         if (i + 1 == ahead->count) {
             plan->runs_per_epoch = runs;
-            loss_add_times(&plan->per_epoch, &ahead->all[i].loss, runs);
+            loss_add_times(&plan->per_epoch, &ahead->all[i].loss, paid);
         }
     }
     return caps_of(ahead, present_epoch + 1, ledger_epoch_start_ms(ahead->core, present_epoch + 2), &plan->budget_cap,
@@ -255,6 +273,8 @@ int schedule_plan_fill(struct core *core, const struct schedule *schedule, int64
     size_t which = 0;
 
     int r = ahead_new(core, schedule, now_ms, &ahead);
+    if (r == 0 && out->now.cohort > 0) /* somebody may have begun its series without a schedule */
+        ahead->paid_epoch[ahead->count - 1] = out->now.paid_by != 0 ? ledger_epoch(core, now_ms - 1) : -1;
     if (r == 0)
         r = costs(ahead, ledger_epoch(core, now_ms), out);
     if (r == 0 && sees_filters)

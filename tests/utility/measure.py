@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """Holds noised answers over a real trace against theory: how far off they are, and how often by more than they say.
 
-Runs utility_releases (the daemon's rules, store and samplers) over tests/utility/trace.csv and compares each answer with
-the same statistic of the trace without noise. Fails
-- when an answer is outside of its 95 % interval more often than a coverage of 95 % allows: the number of misses is one that
-  a binomial law of 5 % reaches with a probability below 1e-9;
-- when the mean square error of counts, sums and bins is off the variance of their noise by more than 6.1 standard errors
-  (1e-9 for a normal law; kurtosis of Laplace noise is 6).
-One false alarm in about 10^8 runs, therefore, of the whole. With a fixed seed the outcome is fixed, too.
+Runs utility_releases (the daemon's rules, store and samplers) over tests/utility/trace.csv, five sensors of different
+shapes, Laplace and Gaussian noise at four sizes each, and compares each answer with the same statistic of the trace
+without noise (theory.py). Fails
+- when answers of a kind are outside of their 95 % intervals more often than that allows: the number of misses is one that a
+  binomial law of 5 % reaches with a probability below 1e-6;
+- when intervals of a kind are narrower than theory says by more than 2 %, each counted again from the noise that the
+  answer names; of quantiles by more than 7 % of what a tree noised here has on average;
+- when the mean square error of counts, sums, means and bins is off the variance of their noise by more than 4.9 standard
+  errors (1e-6 for a normal law; kurtosis of Laplace noise is 6), or that of variances above theirs; or that of
+  quantiles more than four times that of the noised trees (few of them err by much).
+All of that in fewer than one run in ten thousand by chance. With a fixed seed, which is what runs without --random have, the outcome is
+fixed, too.
 
     measure.py [--runs N] [--random] [--plot FILE.png] PROGRAM
 
@@ -15,158 +20,151 @@ One false alarm in about 10^8 runs, therefore, of the whole. With a fixed seed t
 """
 import argparse
 import collections
-import csv
 import json
 import math
 import pathlib
 import subprocess
 import sys
 
+import theory
+
 HERE = pathlib.Path(__file__).resolve().parent
-READINGS = 10
-ALARM = 1e-9
-EDGES = [10 * i for i in range(11)]
-
-
-def readings():
-    with open(HERE / "trace.csv", newline="") as file:
-        values = [int(row["cpu_permille"]) / 10 for row in csv.DictReader(file)]
-    return values[:len(values) // READINGS * READINGS]
-
-
-def bin_of(value):
-    return min(int(value // 10), len(EDGES) - 2)
-
-
-def laplace_variance(num, den):
-    q = math.exp(-den / num)
-    return 2 * q / (1 - q) ** 2
-
-
-def beyond(misses, tries, share=0.05):
-    """The probability that a binomial law gives misses or more."""
-    logs = [math.lgamma(tries + 1) - math.lgamma(k + 1) - math.lgamma(tries - k + 1) + k * math.log(share)
-            + (tries - k) * math.log(1 - share) for k in range(misses, tries + 1)]
-    return sum(math.exp(log) for log in logs)
+ALARM, DEVIATIONS = 1e-6, 4.9
+SEED = "20261121"
+TREES = 60  # noised here, for each sensor and size of noise; more for many runs
 
 
 class Tally:
+    """What was seen of one kind of answer of one sensor at one size of noise."""
+
     def __init__(self):
         self.tries = self.misses = 0
-        self.squares = self.width = 0.0
-        self.variance = None
+        self.squares = self.width = self.width_theory = 0.0
+        self.variance = self.unit = None
 
-    def add(self, error, low_error, high_error, variance):
-        """How far the answer is from the truth, and its interval's ends from the truth."""
+    def add(self, seen, unit):
+        """unit: in which widths of different sensors can be added up; None: that of theory."""
         self.tries += 1
-        self.squares += error * error
-        self.misses += not low_error <= 0 <= high_error
-        self.width += (high_error - low_error) / 2
-        self.variance = variance
+        self.squares += seen.error ** 2
+        self.misses += not seen.low <= 0 <= seen.high
+        self.width += (seen.high - seen.low) / 2
+        self.width_theory += seen.half_width
+        self.variance = seen.variance
+        self.unit = unit or seen.half_width
 
     def root(self):
         return math.sqrt(self.squares / self.tries)
 
 
-def noise_variances(answer):
-    return {part["quantity"]: laplace_variance(part["scale_num"], part["scale_den"]) * float(part["step"]) ** 2
-            for part in answer["privacy"]["noise"]}
+# How far an answer is from the truth, its interval's ends from the truth, and what theory says: the variance of its
+# error, and half the width of its interval.
+Seen = collections.namedtuple("Seen", "error low high variance half_width")
 
 
-def errors_of(answer, values):
-    """(name, error, low end - truth, high end - truth, variance that theory gives or None) of each number in an answer.
-    Numbers of one name are independent: bins have noise of their own, while quantiles are read off the same tree."""
-    variances = noise_variances(answer)
+def single(answer, sensor, truth, parts):
+    low, high = float(answer["error95"]["low"]), float(answer["error95"]["high"])
+    variance, (expected_low, expected_high) = theory.of_single(answer["query"], sensor, parts)
+    return Seen(float(answer["value"]) - truth, low - truth, high - truth, variance, (expected_high - expected_low) / 2)
+
+
+def seen_of(answer, sensor):
+    """(kind, Seen) of each number in an answer that has a law of its own."""
     query = answer["query"]
-    if query == "histogram":
-        truth = collections.Counter(bin_of(value) for value in values)
+    parts = [theory.Part(part) for part in answer["privacy"]["noise"]]
+    if query in ("count", "sum", "mean", "variance"):
+        yield query, single(answer, sensor, sensor.truth(query), parts)
+    elif query == "histogram":
         half = float(answer["error95"]["half_width"])
-        variance = next(iter(variances.values()))
-        for i, one in enumerate(answer["bins"]):
-            error = float(one["count"]) - truth[i]
-            yield query, error, error - half, error + half, variance
-        return
-    if query == "quantiles":
-        ordered = sorted(values)
-        for one in answer["quantiles"]:
-            truth = ordered[max(0, math.ceil(float(one["at"]) * len(ordered)) - 1)]
-            yield (f"quantile {one['at']}", float(one["value"]) - truth, float(one["error95"]["low"]) - truth,
-                   float(one["error95"]["high"]) - truth, None)
-        return
-    mean = sum(values) / len(values)
-    truth = {"count": len(values), "sum": sum(values), "mean": mean}[query]
-    if query == "mean":  # a quotient: its first order
-        variance = (variances["sum"] + mean ** 2 * variances["count"]) / len(values) ** 2
+        for one in answer["bins"]:
+            error = float(one["count"]) - sensor.in_bin(float(one["low"]), float(one["high"]))
+            yield query, Seen(error, error - half, error + half, parts[0].variance(), parts[0].half_width(20))
+    elif query == "top":  # its interval is of all categories at once: the worst of them
+        half = float(answer["error95"]["half_width"])
+        worst = max((float(one["count"]) - sensor.values.count(float(one["category"])) for one in answer["top"]), key=abs)
+        yield query, Seen(worst, worst - half, worst + half, None, parts[0].half_width(20 * len(answer["top"])))
     else:
-        variance = variances[query]
-    yield (query, float(answer["value"]) - truth, float(answer["error95"]["low"]) - truth,
-           float(answer["error95"]["high"]) - truth, variance)
+        for one, (variance, half) in zip(answer["quantiles"], sensor.trees(parts[0])):
+            truth = sensor.quantile(float(one["at"]))
+            low, high = float(one["error95"]["low"]), float(one["error95"]["high"])
+            yield f"quantile {one['at']}", Seen(float(one["value"]) - truth, low - truth, high - truth, variance, half)
+
+
+def pooled_error(tallies, weights):
+    """The mean over all answers of squared error in units of its variance, and how many answers that are."""
+    mine = [(tally, weight) for tally, weight in zip(tallies, weights) if tally.variance]
+    whole = sum(tally.tries * weight for tally, weight in mine)
+    tries = sum(tally.tries for tally, _ in mine)
+    return (sum(tally.squares / tally.variance * weight for tally, weight in mine) / whole if tries else 1.0), tries
+
+
+def judge_kind(kind, tallies):
+    tries, misses = sum(tally.tries for tally in tallies), sum(tally.misses for tally in tallies)
+    # Few trees err by much, so that quantiles are weighted by how much it is.
+    is_quantile = kind.startswith("quantile")
+    ratio, count = pooled_error(tallies, [tally.variance / tally.unit ** 2 if is_quantile else 1 for tally in tallies])
+    width = sum(tally.width / tally.unit for tally in tallies) / sum(tally.width_theory / tally.unit for tally in tallies)
+    print(f"{kind:23} {tries:8} {misses / tries:8.2%} {ratio:9.3f} {width:9.3f}")
+    if theory.beyond(misses, tries) < ALARM:
+        yield f"{kind}: {misses} of {tries} are outside of their 95 % intervals"
+    if width < (0.93 if is_quantile else 0.98):
+        yield f"{kind}: intervals are {1 - width:.1%} narrower than theory says"
+    error = DEVIATIONS * math.sqrt(5 / count) if count else 0
+    word = kind.split()[0]
+    if word in ("count", "sum", "mean", "histogram") and abs(ratio - 1) > error or word == "variance" and ratio - 1 > error:
+        yield f"{kind}: the mean square error is {ratio:.3f} of the variance that theory gives"
+    if is_quantile and ratio > 4:
+        yield f"{kind}: the mean square error is {ratio:.3f} of that of trees noised here"
 
 
 def judge(tallies):
+    print(f"{'kind':23} {'answers':>8} {'outside':>8} {'error^2':>9} {'width':>9}   (the last two: measured / theory)")
     wrong = []
-    print(f"{'query':13} {'epsilon':>7} {'numbers':>7} {'RMS error':>10} {'theory':>8} {'half width':>10} {'outside':>8}")
-    for (query, epsilon), tally in sorted(tallies.items()):
-        theory = "" if tally.variance is None else f"{math.sqrt(tally.variance):.3f}"
-        print(f"{query:13} {epsilon:7} {tally.tries:7} {tally.root():10.3f} {theory:>8} {tally.width / tally.tries:10.3f} "
-              f"{tally.misses / tally.tries:8.2%}")
-        if beyond(tally.misses, tally.tries) < ALARM:
-            wrong.append(f"{query} at epsilon {epsilon}: {tally.misses} of {tally.tries} are outside of their 95 % intervals")
-        if query in ("count", "sum", "histogram"):
-            ratio = tally.squares / tally.tries / tally.variance
-            if abs(ratio - 1) > 6.1 * math.sqrt(5 / tally.tries):
-                wrong.append(f"{query} at epsilon {epsilon}: the mean square error is {ratio:.3f} of its noise's variance")
+    for kind, mechanism in dict.fromkeys((kind, noise[0]) for kind, _, noise in tallies):
+        wrong += judge_kind(f"{kind} {mechanism}", [tally for key, tally in tallies.items()
+                                                    if key[0] == kind and key[2][0] == mechanism])
     return wrong
 
 
-def plot(tallies, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    queries = ["count", "sum", "mean", "histogram", "quantile 0.5"]
-    units = {"count": "readings", "sum": "%", "mean": "%", "histogram": "readings a bin", "quantile 0.5": "%"}
-    figure, axes = pyplot.subplots(1, len(queries), figsize=(15, 3.6), constrained_layout=True)
-    for axis, query in zip(axes, queries):
-        mine = sorted((float(epsilon), tally) for (name, epsilon), tally in tallies.items() if name == query)
-        x = [epsilon for epsilon, _ in mine]
-        axis.semilogx(x, [tally.root() for _, tally in mine], "o", label="measured (root mean square)")
-        if mine[0][1].variance is not None:
-            axis.semilogx(x, [math.sqrt(tally.variance) for _, tally in mine], "-", color="C1", label="theory")
-        axis.semilogx(x, [tally.width / tally.tries for _, tally in mine], "--", color="C2", label="stated 95 % half width")
-        share = sum(tally.misses for _, tally in mine) / sum(tally.tries for _, tally in mine)
-        axis.set_title(f"{query}: {share:.1%} outside")
-        axis.set_xlabel("epsilon")
-        axis.set_ylabel(f"error ({units[query]})")
-        axis.set_xticks(x, [f"{value:g}" for value in x])
-        axis.minorticks_off()
-        axis.set_ylim(bottom=0)
-    axes[0].legend(fontsize=8)
-    figure.savefig(path, dpi=90)
+def measure(program, runs, seed):
+    """{(kind, sensor, (mechanism, amount)): Tally}, the sensors, and answers without an interval."""
+    tallies, sensors, untold = collections.defaultdict(Tally), {}, collections.Counter()
+    command = [program, HERE / "trace.csv", str(runs)] + seed
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            answer = json.loads(line)
+            if "column" in answer:
+                sensors[answer["sensor"]] = theory.Sensor(answer, HERE / "trace.csv", max(TREES, 4 * runs))
+                continue
+            if "refused" in answer:
+                untold[f"refused: {answer['refused']}"] += 1
+                continue
+            noise = ("laplace", float(answer["epsilon"])) if answer["epsilon"] else ("gaussian", float(answer["rho"]))
+            if "error95" in answer and answer["error95"] is None:
+                untold[f"without an interval: {answer['query']} of {answer['sensor']} at {noise[0]} {noise[1]:g}"] += 1
+                continue
+            sensor = sensors[answer["sensor"]]
+            for kind, seen in seen_of(answer, sensor):
+                tallies[kind, sensor.name, noise].add(seen, sensor.upper if kind.startswith("quantile") else None)
+    if process.returncode != 0:
+        sys.exit(f"{program} ended with {process.returncode}")
+    return tallies, sensors, untold
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--random", action="store_true", help="noise from the kernel instead of a fixed seed")
     parser.add_argument("--plot", help="write a PNG")
     parser.add_argument("program")
     given = parser.parse_args()
-    values = readings()
-    tallies, untold = collections.defaultdict(Tally), collections.Counter()
-    command = [given.program, HERE / "trace.csv", str(given.runs)] + ([] if given.random else ["20261121"])
-    for line in subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines():
-        answer = json.loads(line)
-        if "error95" in answer and answer["error95"] is None:
-            untold[f"{answer['query']} at epsilon {answer['epsilon']}"] += 1
-            continue
-        for name, *found in errors_of(answer, values):
-            tallies[name, answer["epsilon"]].add(*found)
+    tallies, sensors, untold = measure(given.program, given.runs, [] if given.random else [SEED])
     wrong = judge(tallies)
     for which, count in sorted(untold.items()):
-        print(f"{which}: {count} of {given.runs} answers say that no interval can be told, and are left out")
+        print(f"{which}: {count} of {given.runs}")
     if given.plot:
-        plot(tallies, given.plot)
-    print("\n".join(wrong) or "all within what is stated")
+        import picture
+        picture.draw(tallies, sensors, given.runs, given.plot)
+    print("\n".join(wrong) or f"{given.runs} runs: all within what is stated")
     return 1 if wrong else 0
 
 

@@ -1,6 +1,7 @@
 /* Known attacks on engines of differential privacy, each as a test: sums that wrap or hang on the order, numbers that
  * are none, cohorts of nobody, one row more or less, what a full filter tells another tenant, clocks set back, and
- * databases put back. Those on the samplers are in tests/unit/device_proto. */
+ * databases put back. Those on the samplers are in tests/unit/device_proto, on
+ * cells before noise in test_sensitivity.c, on noise in floating point in tests/unit/cli/test_audit.c. */
 #include "tests/unit/core/lab.h"
 
 #include <stdio.h>
@@ -113,6 +114,10 @@ static void what_could_overflow_is_refused_whatever_the_readings(void **state)
     struct release release;
 
     assert_int_equal(policy_set(lab->core, &lab->world->owner, &wider, &policy, &lab->why), REFUSED_INVALID);
+    struct policy_order often = wide; /* within 32 bits, but too many of them */
+    often.contributions = 100000;
+    assert_int_equal(policy_set(lab->core, &lab->world->owner, &often, &policy, &lab->why), REFUSED_INVALID);
+    assert_non_null(strstr(lab->why.what, "could overflow"));
     lab_policy(lab, &wide);
     lab->world->clock.now_ms += 1;
     assert_int_equal(release_create(lab->core, &lab->acme->caller, &order, &release, &lab->why), REFUSED_TOO_LARGE);
@@ -141,6 +146,18 @@ static int decode_float(uint64_t bits)
     return senml_decode_cbor(bytes_view(text, sizeof(text)), &pack);
 }
 
+static int decode_json(const char *number)
+{
+    char text[128], room[256];
+    struct senml_record records[4];
+    struct senml_pack pack = {
+        .records = records, .capacity = 4, .text = (uint8_t *)room, .text_capacity = sizeof(room)
+    };
+
+    snprintf(text, sizeof(text), "[{\"n\":\"temperature\",\"u\":\"Cel\",\"v\":%s}]", number);
+    return senml_decode_json(bytes_view((const uint8_t *)text, strlen(text)), &pack);
+}
+
 /* They never become readings, so no answer has to know what to do with them; huge finite ones are clamped as any. */
 static void nan_and_infinity_never_become_readings(void **state)
 {
@@ -151,6 +168,10 @@ static void nan_and_infinity_never_become_readings(void **state)
     assert_int_equal(decode_float(0x7ff0000000000001), SENML_NOT_FINITE); /* a signalling one */
     assert_int_equal(decode_float(0x7ff0000000000000), SENML_NOT_FINITE); /* infinity */
     assert_int_equal(decode_float(0xfff0000000000000), SENML_NOT_FINITE); /* minus infinity */
+    assert_int_equal(decode_json("21.5"), 0);
+    static const char *const none[] = { "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "nan", "null", "\"NaN\"" };
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        assert_true(decode_json(none[i]) > 0);
 }
 
 /* ---- empty cohorts, empty devices ---- */
@@ -213,6 +234,58 @@ static void one_device_epoch_moves_each_part_by_its_sensitivity_at_most(void **s
     }
     for (size_t kind = 0; kind < 4; kind++)
         json_decref(without[kind]);
+}
+
+/* ---- support and precision ---- */
+
+/* Noise is of the policy's steps. A reading with digits of its own, as one that came in under an earlier policy has,
+ * would shine through it: it counts in no answer. */
+static void a_finer_reading_shows_in_no_answer(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+
+    lab_reading(lab, &device, 2150);
+    for (size_t i = 0; i < KINDS; i++) {
+        lab_sql(lab, "DELETE FROM reading WHERE scale <> 100");
+        lab->world->seed = 5;
+        struct release without = asked_by(lab, lab->acme, &kinds[i]);
+        lab_reading(lab, &device, 21507);
+        lab_sql(lab, "UPDATE reading SET scale = 1000 WHERE value = 21507");
+        lab->world->seed = 5;
+        struct release with = asked_by(lab, lab->acme, &kinds[i]);
+        json_t *one = lab_answer(&without), *other = lab_answer(&with);
+        static const char *const shown[] = { "value", "error95", "bins", "quantiles", "top" };
+        for (size_t j = 0; j < sizeof(shown) / sizeof(shown[0]); j++)
+            assert_true(json_equal(json_object_get(one, shown[j]), json_object_get(other, shown[j])) ||
+                        json_object_get(one, shown[j]) == json_object_get(other, shown[j]));
+        json_decref(one);
+        json_decref(other);
+    }
+}
+
+/* How fine an answer is says the policy, neither readings nor noise: a sum is of hundredths, a count of whole numbers,
+ * also where floating point would have run out of digits. */
+static void answers_are_as_fine_as_the_policy_whatever_was_read(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "thermo-1");
+    static const int64_t values[] = { 0, 1, -2000, 6050, 3333 };
+    static const int digits[] = { 0, 2, 4 };
+
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        lab_reading(lab, &device, values[i]);
+        for (size_t kind = 0; kind < 3; kind++) {
+            struct release release = asked_by(lab, i % 2 == 0 ? lab->acme : lab->beta, &kinds[kind]);
+            json_t *answer = lab_answer(&release);
+            const json_t *value = json_object_get(answer, "value");
+            if (!json_is_null(value))
+                (void)fixed(json_string_value(value), digits[kind]); /* more digits would not be read */
+            const json_t *noise = json_object_get(json_object_get(answer, "privacy"), "noise");
+            assert_string_equal(lab_text(json_array_get(noise, 0), NULL, "step"), kind == 0 ? "1" : "0.01");
+            json_decref(answer);
+        }
+    }
 }
 
 /* ---- what a full filter tells ---- */
@@ -280,15 +353,16 @@ static void answering_runs_the_same_statements_whatever_was_read(void **state)
     struct device device = lab_device(lab, "thermo-1");
     struct buffer first, then;
 
+    asked_by(lab, lab->acme, &kinds[0]); /* the very first has rows of the ledger to make */
     for (size_t i = 0; i < KINDS; i++) {
+        lab_sql(lab, "DELETE FROM reading");
         lab->world->clock.now_ms += 1;
         assert_int_equal(ask_traced(lab, &kinds[i], &first), 0);
         for (int64_t j = 0; j < 20; j++)
             lab_reading(lab, &device, 100 * j);
         lab->world->clock.now_ms += 1;
         assert_int_equal(ask_traced(lab, &kinds[i], &then), 0);
-        if (i > 0) /* the very first has rows of the ledger to make */
-            assert_string_equal((const char *)then.data, (const char *)first.data);
+        assert_string_equal((const char *)then.data, (const char *)first.data);
         buffer_deinit(&first);
         buffer_deinit(&then);
     }
@@ -383,6 +457,8 @@ int main(void)
         cmocka_unit_test(nan_and_infinity_never_become_readings),
         LAB_TEST(a_cohort_of_nobody_is_refused_and_charged_nothing),
         LAB_TEST(one_device_epoch_moves_each_part_by_its_sensitivity_at_most),
+        LAB_TEST(a_finer_reading_shows_in_no_answer),
+        LAB_TEST(answers_are_as_fine_as_the_policy_whatever_was_read),
         LAB_TEST(a_full_filter_refuses_alike_whatever_filled_it_and_whatever_was_read),
         LAB_TEST(answering_runs_the_same_statements_whatever_was_read),
         LAB_TEST(a_clock_set_back_gives_nothing_back),
