@@ -264,7 +264,7 @@ int release_preview(struct core *core, const struct caller *caller, const struct
         r = asked_read(core, &tenant, order, now_ms, asked, &replay, &is_replay, why);
     if (r != 0)
         return r;
-    if (is_replay) { /* free of charge */
+    if (is_replay && !order->anew && asked->error == 0) { /* free of charge */
         plan.cohort = replay.cohort;
         plan.replay = plan.would_pass = true;
     } else {

@@ -53,6 +53,7 @@ struct release_order {
     const char *error;      /* preview: half width of the 95 % interval that is wanted; NULL: as it comes */
     int64_t from_ms, to_ms; /* 0: start of the present epoch; now */
     const char *request;    /* NULL: derived */
+    bool anew;              /* preview: as if the very same had not been answered before */
 };
 
 #define RELEASE_TIMES_MAX 1000 /* a preview looks no further ahead */

@@ -148,6 +148,7 @@ static int now_preview(struct core *core, const struct caller *caller, const str
 
     schedule_run_fill(schedule, now_ms, &run);
     run.order.request = NULL;
+    run.order.anew = true; /* running counts have one answer a step */
     return release_preview(core, caller, &run.order, out, why);
 }
 
@@ -171,6 +172,7 @@ static int order_judge(struct core *core, const struct caller *caller, const str
     release.tenant = tenant.name;
     window_put(&release, now_ms, order->every_ms);
     release.request = NULL;
+    release.anew = true;
     release.error = NULL;
     r = release_preview(core, caller, &release, out_now, why);
     if (r == 0 && release.rho != NULL) /* which the preview has read without fault */

@@ -211,7 +211,8 @@ static void devices_deleted_since_a_series_began_are_known(void **state)
 
 static void add_reading(struct store *store, struct reading reading)
 {
-    strcpy(reading.sensor, reading.sensor[0] != '\0' ? reading.sensor : "temperature");
+    if (reading.sensor[0] == '\0')
+        strcpy(reading.sensor, "temperature");
     reading.scale = reading.scale == 0 ? 100 : reading.scale;
     reading.policy_version = 1;
     ok(in_transaction(store, store->reading_insert(store, &reading)));

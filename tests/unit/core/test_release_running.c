@@ -121,7 +121,7 @@ static void partial_sums_are_those_of_the_binary_mechanism(void **state)
     for (int64_t hour = 0; hour < 24; hour++)
         for (int64_t i = 0; i <= hour % 5; i++)
             readings(lab, &device, hour, 1);
-    assert_int_equal(noise_tree_init(noise_laplace, 5 * 1000, 1, 24, 1000, &tree), 0);
+    assert_int_equal(noise_tree_init(noise_laplace, 5000, 1, 24, 1000, &tree), 0);
     for (int64_t hour = 0; hour < 24; hour++)
         assert_int_equal(noise_tree_add(&tree, &same, hour % 5 + 1, &expected[hour + 1]), 0);
     lab->world->seed = 77;
@@ -358,7 +358,7 @@ static void earlier_counts_are_shown_free_of_charge_where_an_answer_has_no_room(
                         lab_text(answer, NULL, "value"));
     json_decref(answer);
     int64_t shown = count_at(&last, 1440 - 63);
-    order.to_ms = MIDNIGHT + 1440 * 60000 - 63 * 60000;
+    order.to_ms = MIDNIGHT + DAY - 63LL * 60000;
     struct release earlier = must_ask(lab, lab->acme, &order);
     assert_int_equal(count_at(&earlier, 1440 - 63), shown);
     count_at(&earlier, 1440 - 63 - 63);

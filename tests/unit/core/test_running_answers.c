@@ -446,6 +446,15 @@ static void a_schedule_pays_once_an_epoch(void **state)
     assert_int_equal(plan.all_per_epoch.ueps, EPSILON);
     assert_false(plan.budget.dries);
     assert_int_equal(schedule_create(lab->core, &lab->acme->caller, &order, &schedule, &lab->why), 0);
+    lab->world->clock.now_ms = MIDNIGHT + HOUR;
+    must_ask(lab, &order.release); /* what was answered already is no reason either */
+    assert_int_equal(schedule_preview(lab->core, &lab->acme->caller, &order, &plan, &lab->why), 0);
+    assert_int_equal(plan.per_epoch.ueps, EPSILON);
+    assert_int_not_equal(plan.now.paid_by, 0);
+    struct schedule same;
+    assert_int_equal(schedule_create(lab->core, &lab->acme->caller, &order, &same, &lab->why), 0);
+    assert_int_equal(same.loss.ueps, EPSILON);
+    assert_int_equal(schedule_delete(lab->core, &lab->acme->caller, same.id, &lab->why), 0);
     for (int64_t hour = 1; hour <= 26; hour++) {
         lab->world->clock.now_ms = MIDNIGHT + hour * HOUR;
         assert_int_equal(schedule_tick(lab->core, lab->world->clock.now_ms, &next_ms), 0);
