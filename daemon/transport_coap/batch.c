@@ -13,6 +13,7 @@ struct held {
     coap_session_t *session; /* referenced: libcoap does not give it up meanwhile */
     bool confirmable;
     bool remember;
+    unsigned copies; /* of the message: each gets its answer (RFC 7252 section 4.2) */
     uint8_t token[TOKEN_MAX];
     size_t token_size;
     uint16_t id;
@@ -62,14 +63,16 @@ int batch_enter(struct transport_coap *transport)
     return r;
 }
 
-bool batch_has(const struct batch *batch, const struct request *request)
+bool batch_has(struct batch *batch, const struct request *request)
 {
     for (unsigned i = 0; i < batch->count; i++) {
-        const struct held *held = &batch->all[i];
+        struct held *held = &batch->all[i];
 
-        if (held->fingerprint == request->fingerprint && held->id == request->id &&
-            peer_equal(&held->peer, &request->peer))
-            return true;
+        if (held->fingerprint != request->fingerprint || held->id != request->id ||
+            !peer_equal(&held->peer, &request->peer))
+            continue;
+        held->copies++;
+        return true;
     }
     return false;
 }
@@ -81,6 +84,7 @@ static void hold(struct batch *batch, coap_session_t *session, const coap_pdu_t 
     coap_bin_const_t token = coap_pdu_get_token(pdu);
 
     held->session = coap_session_reference(session);
+    held->copies = 1;
     held->confirmable = coap_pdu_get_type(pdu) == COAP_MESSAGE_CON;
     held->remember = request_is_remembered(request);
     held->token_size = token.length;
@@ -120,7 +124,7 @@ static bool is_unwanted(const struct held *held)
     return class > 0 && (held->no_response >> (class - 1) & 1) != 0;
 }
 
-static void send_held(struct held *held)
+static void send_once(const struct held *held)
 {
     coap_pdu_type_t type = held->confirmable ? COAP_MESSAGE_ACK : COAP_MESSAGE_NON;
     bool unwanted = is_unwanted(held);
@@ -147,7 +151,8 @@ static void answer_held(struct transport_coap *transport, struct held *held, int
         answer_refusal(&held->answer, fault, &(struct why){ "", "", "" });
     else if (held->remember && duplicates_add(transport->duplicates, &request, server_now_ms(), &held->answer))
         transport->counts[TRANSPORT_COAP_DUPLICATES_DROPPED]++;
-    send_held(held);
+    for (; held->copies > 0; held->copies--)
+        send_once(held);
     coap_session_release(held->session);
 }
 

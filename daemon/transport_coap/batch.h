@@ -20,8 +20,8 @@ void batch_free(struct batch *batch);
 /* Before a request comes to the rules: opens the batch unless it is open, ends it first when it is full. 0 or a fault.
  */
 int batch_enter(struct transport_coap *transport);
-/* Whether the answer to this very message is held: it will leave once. */
-bool batch_has(const struct batch *batch, const struct request *request);
+/* Whether the answer to this very message is held: then it will leave once more, and nothing else must happen now. */
+bool batch_has(struct batch *batch, const struct request *request);
 /* What becomes of an answer that the rules gave. true: it is held, or not to be sent; the request is seen to. false: it
  * may leave; *answer may have become that of a fault. */
 bool batch_take(struct transport_coap *transport, coap_session_t *session, const coap_pdu_t *pdu,

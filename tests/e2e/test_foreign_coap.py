@@ -146,7 +146,7 @@ class TestNodeCoap(ForeignCase):
         self.assertEqual(self.post(4, pack), "2.04")
         stored, spent = self.counted("telemetry_stored"), self.world.json("budget", "show", "acme")["spent_epsilon"]
         self.assertEqual(self.post(4, pack), "2.04")
-        self.assertEqual(self.post(2, pack), "2.04")
+        self.assertEqual(self.post(2, pack), "4.09", "whether it ever came cannot be told")
         self.assertEqual(self.counted("telemetry_stored"), stored)
         self.assertEqual(self.counted("telemetry_duplicate"), 2)
         self.assertEqual(self.world.json("budget", "show", "acme")["spent_epsilon"], spent)
@@ -161,7 +161,7 @@ class TestNodeCoap(ForeignCase):
         self.assertEqual(self.world.json("status")["registry"]["readings_noised"], before + len(EXPONENTS) * 40)
 
     def test_10_upload_beyond_the_bound_is_refused(self):
-        self.assertEqual(self.post(30, b"[" + b" " * 20000 + b"]", block1=6), "4.13")
+        self.assertEqual(self.post(30, b"[" + b" " * 30000 + b"]", block1=6), "4.13")
         self.assertEqual(self.post(31, json.dumps([{"n": "temperature", "u": "Cel", "v": 20}]).encode()), "2.04")
 
     def test_11_readings_from_elsewhere_or_raw_are_refused(self):
@@ -292,7 +292,7 @@ class TestLibcoap(ForeignCase):
         self.assertIn("Content-Format:257", (out.decode() + err).replace("application/concise-problem-details+cbor", "257"))
         self.assertEqual(self.counted("report_refused"), refused + 1)
         large = self.world.folder / "large"
-        large.write_bytes(b"[" + b" " * 20000 + b"]")
+        large.write_bytes(b"[" + b" " * 30000 + b"]")
         self.assertIn("4.13", libcoap("post", self.url("/t?d=lib&s=1"), "-f", str(large), "-b", "1024", "-t", str(SENML_JSON))[1])
         self.assertIn("4.04", libcoap("delete", self.url("/rd/nothing"))[1])
 

@@ -140,7 +140,7 @@ static void a_commit_that_fails_acknowledges_nothing_and_the_same_message_is_tak
     close_clients(fds);
 }
 
-static void a_message_repeated_while_its_answer_is_held_is_taken_once_and_answered_once(void **state)
+static void a_message_repeated_while_its_answer_is_held_is_taken_once(void **state)
 {
     struct bench *bench = *state;
     int fd = client_open(bench), other = client_open(bench);
@@ -148,7 +148,12 @@ static void a_message_repeated_while_its_answer_is_held_is_taken_once_and_answer
     begin_pack(fd, 11, 1);
     begin_pack(other, 11, 2);
     begin_pack(fd, 11, 1);
-    assert_int_equal(answer_of(bench, fd).code, COAP_MSG_CHANGED);
+    for (int i = 0; i < 2; i++) { /* each copy has its answer (RFC 7252 section 4.2) */
+        struct coap_message got = answer_of(bench, fd);
+
+        assert_int_equal(got.code, COAP_MSG_CHANGED);
+        assert_int_equal(got.id, 11);
+    }
     assert_int_equal(answer_of(bench, other).code, COAP_MSG_CHANGED);
     assert_int_equal(bench->script.calls, 2);
     assert_int_equal(counted(bench, TRANSPORT_COAP_DUPLICATES), 1);
@@ -295,7 +300,7 @@ int main(void)
         T(packs_that_came_together_share_a_commit_and_are_answered_after_it),
         T(a_refusal_or_a_fault_among_them_is_answered_as_such),
         T(a_commit_that_fails_acknowledges_nothing_and_the_same_message_is_taken_anew),
-        T(a_message_repeated_while_its_answer_is_held_is_taken_once_and_answered_once),
+        T(a_message_repeated_while_its_answer_is_held_is_taken_once),
         T_SMALL(more_than_can_be_held_make_several_commits),
         T(what_writes_nothing_is_answered_at_once),
         T(what_is_read_after_a_write_waits_with_it),
