@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/lines.h"
 #include "cli/output.h"
 #include "daemon/base/buffer.h"
 #include "daemon/base/refusal.h"
@@ -206,10 +207,16 @@ static int perform(struct client *client, const struct exchange *exchange, struc
     return EXIT_DONE;
 }
 
-/* A problem may quote what a device or a tenant sent. */
+/* A problem may quote what a device or a tenant sent. Programs find each part on a line of its own. */
 static void print_line(const char *begin, const char *text)
 {
+    const size_t width = lines_terminal(stderr);
+
     fputs(begin, stderr);
+    if (width > 0) {
+        lines_print(stderr, text, width, strlen(begin), 7);
+        return;
+    }
     output_text(stderr, text, false);
     fputc('\n', stderr);
 }

@@ -3,11 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "cli/audit.h"
 #include "cli/common.h"
+#include "cli/lines.h"
 #include "cli/privacy_export.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
@@ -241,60 +240,16 @@ static int ledger_verify(struct call *call)
     return r;
 }
 
-/* Lines no longer than the terminal is wide, broken between words. */
-static void print_wrapped(FILE *out, const char *text, size_t width)
-{
-    size_t column = 0;
-
-    while (*text != '\0') {
-        size_t size = strcspn(text, " ");
-        if (column > 0 && column + 1 + size > width) {
-            fputc('\n', out);
-            column = 0;
-        }
-        fprintf(out, "%s%.*s", column > 0 ? " " : "", (int)size, text);
-        column += size + (column > 0);
-        text += size;
-        text += strspn(text, " ");
-    }
-    fputc('\n', out);
-}
-
-static size_t terminal_width(void)
-{
-    enum { NARROWEST = 20, WIDEST = 120, ELSE = 80 };
-    struct winsize size;
-    const char *columns = getenv("COLUMNS");
-    int64_t width = ELSE;
-
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        width = size.ws_col;
-    else if (columns != NULL)
-        integer_parse(columns, NARROWEST, WIDEST, &width);
-    return (size_t)(width < NARROWEST ? NARROWEST : width > WIDEST ? WIDEST : width);
-}
-
 static int explain(struct call *call)
 {
     struct path path = path_of("/v1/releases/%s/explanation", call->arguments[0]);
     json_t *reply = NULL;
 
     int r = client_json(call->client, "GET", &path, NULL, &reply);
-    if (r == EXIT_DONE && call->output->is_json) {
+    if (r == EXIT_DONE && call->output->is_json)
         call->output->object(call->output, reply, NULL);
-    } else if (r == EXIT_DONE) {
-        char *clean = NULL;
-        size_t size = 0;
-        FILE *memory = open_memstream(&clean, &size);
-        if (memory == NULL) {
-            r = EXIT_FAULT;
-        } else {
-            output_text(memory, common_text(reply, "text"), false);
-            fclose(memory);
-            print_wrapped(call->output->out, clean, terminal_width());
-        }
-        free(clean);
-    }
+    else if (r == EXIT_DONE)
+        lines_print(call->output->out, common_text(reply, "text"), lines_width(call->output->out), 0, 0);
     json_decref(reply);
     return r;
 }

@@ -1,4 +1,5 @@
 /* cmd_release.c - noised answers. */
+#include "cli/answer.h"
 #include "cli/common.h"
 
 #include <stdlib.h>
@@ -50,11 +51,6 @@ static const struct column answer_columns[] = {
     { "from", "from", false },
     { "to", "to", false },
     { "value", "value", false },
-    { "bins", "bins", false },
-    { "quantiles", "quantiles", false },
-    { "the largest", "top", false },
-    { "devices", "devices", false },
-    { "counts by step", "counts", false },
     { "devices charged", "charged", false },
     { "dimension", "dimension", true },
     { "each clipped to", "norm", false },
@@ -70,7 +66,11 @@ static const struct column answer_columns[] = {
     { "protects", "privacy.unit", false },
     { "rho", "rho", false },
     { "mechanism", "privacy.mechanism", false },
-    { "in words", "statement", false },
+    { "bins", "bins", false },
+    { "quantiles", "quantiles", false },
+    { "the largest", "top", false },
+    { "devices", "devices", false },
+    { "counts by step", "counts", false },
     { NULL, NULL, false },
 };
 
@@ -102,7 +102,7 @@ static void show_answer(struct call *call, const json_t *release)
                        json_is_true(json_object_get(release, "replayed")) ? " (replayed from the store, at no cost)"
                                                                           : "");
     shorten_vector(json_object_get(release, "answer"));
-    call->output->object(call->output, json_object_get(release, "answer"), answer_columns);
+    answer_show(call->output, json_object_get(release, "answer"), answer_columns);
 }
 
 /* The stored answer, byte for byte, into the file that --output names, if any. */
@@ -135,8 +135,10 @@ static int preview(struct call *call, json_t *body)
     json_t *plan = NULL;
 
     int r = common_send(call, "POST", &path, body, &plan);
-    if (r == EXIT_DONE)
-        call->output->object(call->output, plan, plan_columns);
+    if (r == EXIT_DONE && call->output->is_json)
+        call->output->object(call->output, plan, NULL);
+    else if (r == EXIT_DONE)
+        plan_show(call->output, plan, plan_columns);
     if (r == EXIT_DONE && !json_is_true(json_object_get(plan, "would_pass"))) {
         problem_print(json_object_get(plan, "problem"));
         r = EXIT_REFUSED;

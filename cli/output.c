@@ -1,12 +1,14 @@
 /* output.c - the two writers. Tables are laid out by libsmartcols, which knows terminals and widths. */
 #include "cli/output.h"
 
+#include <ctype.h>
 #include <libsmartcols/libsmartcols.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "cli/lines.h"
 
 enum { VALUE_SIZE = 1024, TITLE_WIDTH = 20 };
 
@@ -117,13 +119,59 @@ void output_value(const json_t *object, const char *path, char *out, size_t capa
     append_value(value_at(object, path), out, capacity);
 }
 
+/* How wide a table of these would be. */
+static size_t natural_width(const json_t *items, const struct column *columns)
+{
+    char value[VALUE_SIZE];
+    size_t whole = 0, index;
+    json_t *item;
+
+    for (const struct column *column = columns; column->title != NULL; column++) {
+        size_t width = lines_length(column->title, strlen(column->title));
+        json_array_foreach(items, index, item)
+        {
+            output_value(item, column->path, value, sizeof(value));
+            const size_t length = lines_length(value, strlen(value));
+            width = length > width ? length : width;
+        }
+        whole += width + (column != columns);
+    }
+    return whole;
+}
+
+/* A line a column, and a blank line between rows. */
+static void print_blocks(const struct output *output, const json_t *items, const struct column *columns)
+{
+    char value[VALUE_SIZE];
+    int width = 0;
+    size_t index;
+    json_t *item;
+
+    for (const struct column *column = columns; column->title != NULL; column++)
+        width = (int)strlen(column->title) > width ? (int)strlen(column->title) : width;
+    json_array_foreach(items, index, item)
+    {
+        if (index > 0)
+            fputc('\n', output->out);
+        for (const struct column *column = columns; column->title != NULL; column++) {
+            output_value(item, column->path, value, sizeof(value));
+            fprintf(output->out, "%-*s ", width, column->title);
+            lines_print(output->out, value, output->width, (size_t)width + 1, (size_t)width + 1);
+        }
+    }
+}
+
 static void table_list(const struct output *output, const json_t *items, const struct column *columns)
 {
-    struct libscols_table *table = scols_new_table();
     char value[VALUE_SIZE];
     size_t index;
     json_t *item;
 
+    if (output->width > 0 && json_array_size(items) > 0 && natural_width(items, columns) > output->width) {
+        print_blocks(output, items, columns);
+        return;
+    }
+    struct libscols_table *table = scols_new_table();
     if (table == NULL)
         return;
     scols_table_set_stream(table, output->out);
@@ -144,6 +192,39 @@ static void table_list(const struct output *output, const json_t *items, const s
     scols_unref_table(table);
 }
 
+enum { MEMBERS_MAX = 8 };
+
+/* Whether a person reads them as numbers: they stand to the right then. */
+static bool is_number(const json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    return json_is_number(value) || (text != NULL && text[0] != '\0' && text[strspn(text, "+-.0123456789")] == '\0');
+}
+
+/* A list of objects, below its title: what the first one has, all of them have. */
+static void print_rows(const struct output *output, const char *title, const json_t *rows)
+{
+    struct column columns[MEMBERS_MAX + 1] = { { NULL, NULL, false } };
+    char titles[MEMBERS_MAX][32];
+    size_t count = 0;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(json_array_get(rows, 0), key, value)
+    {
+        if (count == MEMBERS_MAX)
+            break;
+        snprintf(titles[count], sizeof(titles[count]), "%s", key);
+        for (char *at = titles[count]; *at != '\0'; at++)
+            *at = *at == '_' ? ' ' : (char)toupper((unsigned char)*at);
+        columns[count] = (struct column){ titles[count], key, is_number(value) };
+        count++;
+    }
+    fprintf(output->out, "%s:\n", title);
+    table_list(output, rows, columns);
+}
+
 static void print_member(const struct output *output, const char *title, int width, const json_t *value)
 {
     char text[VALUE_SIZE] = "";
@@ -155,6 +236,10 @@ static void print_member(const struct output *output, const char *title, int wid
         output_text(output->out, title, false);
         fputs(":\n", output->out);
         output_text(output->out, json_string_value(value), true);
+        return;
+    }
+    if (json_is_object(json_array_get(value, 0))) {
+        print_rows(output, title, value);
         return;
     }
     append_value(value, text, sizeof(text));
@@ -174,7 +259,8 @@ static void table_object(const struct output *output, const json_t *object, cons
             width = (int)strlen(key);
     }
     for (const struct column *column = columns; column != NULL && column->title != NULL; column++)
-        print_member(output, column->title, width, value_at(object, column->path));
+        if (value_at(object, column->path) != NULL)
+            print_member(output, column->title, width, value_at(object, column->path));
     if (columns != NULL)
         return;
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
@@ -200,7 +286,9 @@ static __attribute__((format(printf, 2, 3))) void table_done(const struct output
 
 void output_table(struct output *out, FILE *file)
 {
-    *out = (struct output){ .list = table_list, .object = table_object, .done = table_done, .out = file };
+    *out = (struct output){
+        .list = table_list, .object = table_object, .done = table_done, .out = file, .width = lines_terminal(file)
+    };
 }
 
 static void print_json(const struct output *output, const json_t *value)

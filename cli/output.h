@@ -14,13 +14,16 @@ struct column {
 };
 
 struct output {
-    /* Rows of a list: items is an array of objects. */
+    /* Rows of a list: items is an array of objects. On a terminal that is too narrow for them each row is a block of
+     * lines instead, a line a column. */
     void (*list)(const struct output *output, const json_t *items, const struct column *columns);
-    /* One object. columns NULL: all its members. */
+    /* One object. columns NULL: all its members; those that the object does not have are left out. A member that is a
+     * list of objects is shown as a table. */
     void (*object)(const struct output *output, const json_t *object, const struct column *columns);
     /* A sentence for people about what was done; programs see nothing of it, they get the object. */
     void (*done)(const struct output *output, const char *format, ...) __attribute__((format(printf, 2, 3)));
     bool is_json;
+    size_t width; /* of the terminal that is written to; 0: it is none, and lines may be as long as they need */
     FILE *out;
 };
 

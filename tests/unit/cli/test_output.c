@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/lines.h"
 #include "cli/output.h"
 
 static const struct column columns[] = { { "NAME", "name", false },
@@ -122,7 +123,62 @@ static void an_object_is_a_line_a_member(void **state)
     assert_string_equal(text, "name                 a\noff                  no\ngone                 -\n");
     free(text);
     text = written(output_table, OBJECT, "{\"name\": \"a\", \"steps\": {\"installed\": 2}, \"more\": 1}", columns);
-    assert_string_equal(text, "NAME                 a\nCOUNT                2\nLABELS               -\n");
+    assert_string_equal(text, "NAME                 a\nCOUNT                2\n"); /* it has no labels */
+    free(text);
+}
+
+static void a_list_of_objects_in_an_object_is_a_table(void **state)
+{
+    (void)state;
+    char *text =
+        written(output_table, OBJECT,
+                "{\"bins\": [{\"low\": \"0\", \"word\": \"a\", \"so_many\": \"-12\"}, {\"low\": \"10\", \"word\": "
+                "\"bc\", \"so_many\": \"7\"}]}",
+                NULL);
+
+    assert_string_equal(text, "bins:\nLOW WORD SO MANY\n  0 a        -12\n 10 bc         7\n");
+    free(text);
+}
+
+static void rows_too_wide_for_the_terminal_are_blocks(void **state)
+{
+    (void)state;
+    json_t *rows = json_loads(
+        "[{\"name\": \"a\", \"steps\": {\"installed\": 3}, \"labels\": {\"x\": \"1\", \"why\": \"because\"}},"
+        " {\"name\": \"b\"}]",
+        0, NULL);
+    struct output output;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+
+    output_table(&output, file);
+    assert_int_equal(output.width, 0); /* no terminal: as wide as they need, for whoever reads lines */
+    output.width = 20;
+    output.list(&output, rows, columns);
+    fclose(file);
+    assert_string_equal(text, "NAME   a\nCOUNT  3\nLABELS x=1\n       why=because\n\nNAME   b\nCOUNT  -\nLABELS -\n");
+    free(text);
+    file = open_memstream(&text, &size);
+    output.out = file;
+    output.width = 40; /* they just fit */
+    output.list(&output, rows, columns);
+    fclose(file);
+    assert_non_null(strstr(text, "NAME COUNT LABELS"));
+    free(text);
+    json_decref(rows);
+}
+
+static void lines_break_between_words_only(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+
+    lines_print(file, "\xc3\xa9\xc3\xa9\xc3\xa9 four longer-than-a-line \x1b a b", 12, 3, 2);
+    fclose(file);
+    assert_string_equal(text, "\xc3\xa9\xc3\xa9\xc3\xa9 four\n  longer-than-a-line\n    a b\n");
     free(text);
 }
 
@@ -181,6 +237,9 @@ int main(void)
         cmocka_unit_test(a_table_has_a_head_and_a_line_an_item),
         cmocka_unit_test(an_empty_table_says_none),
         cmocka_unit_test(an_object_is_a_line_a_member),
+        cmocka_unit_test(a_list_of_objects_in_an_object_is_a_table),
+        cmocka_unit_test(rows_too_wide_for_the_terminal_are_blocks),
+        cmocka_unit_test(lines_break_between_words_only),
         cmocka_unit_test(texts_of_several_lines_keep_them_and_nothing_worse),
         cmocka_unit_test(json_is_the_api_s_own),
         cmocka_unit_test(sentences_are_for_people_only),
