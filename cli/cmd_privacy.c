@@ -293,7 +293,7 @@ const struct command privacy_commands[] = {
       "exit code 1 when they differ.",
       verify_options,
       "tinypartctl privacy ledger verify\n"
-      "tinypartctl privacy ledger verify --file ledger.jsonl --key maintainer.pub",
+      "tinypartctl privacy ledger verify --file ledger.jsonl --key maintainer.pub.pem",
       ledger_verify, false },
     { "privacy filter raise", NULL,
       "Lets a cap that was raised in the configuration hold for the present epoch, too; it is recorded with the "
@@ -304,7 +304,7 @@ const struct command privacy_commands[] = {
       "Exports policies, caps, budgets, filters, charges, releases and the record as JSON lines, signed by the daemon.",
       export_options,
       "tinypartctl privacy export --output ledger.jsonl\n"
-      "tinypartctl privacy ledger verify --file ledger.jsonl --key maintainer.pub",
+      "tinypartctl privacy ledger verify --file ledger.jsonl --key maintainer.pub.pem",
       privacy_export, false },
     { "privacy explain", "RELEASE", "Says in plain words what a release guarantees, and what it does not.", NULL,
       "tinypartctl privacy explain 3", explain, false },
