@@ -93,6 +93,8 @@ struct fleet {
     struct wire wire;
     struct proto_crypto crypto;
     struct proto_random random; /* noise and keys: a CSPRNG, whatever the seed */
+    bool has_lab_noise;         /* the noise of readings, and it alone, comes from a fixed seed: it hides nothing */
+    uint64_t lab_noise_seed;
     struct public_key trust[DEVICE_TRUST_MAX];
     size_t trust_count;
     struct proto_agreement agreement; /* profile tinypart: opens encrypted payloads; agree NULL: none can be opened */

@@ -32,6 +32,13 @@ bool dice_hits(struct dice *dice, uint32_t ppm)
     return ppm > 0 && dice_below(dice, 1000000) < ppm;
 }
 
+int dice_fill(void *context, uint8_t *out, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        out[i] = (uint8_t)(dice_roll(context) >> 56);
+    return 0;
+}
+
 /* ---- the words ---- */
 
 static int probability(const char *value, uint32_t *out)

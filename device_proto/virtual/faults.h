@@ -25,7 +25,7 @@ struct fault_plan {
  * weak-noise=N,no-limit". 0 or REFUSED_INVALID. */
 int fault_plan_parse(const char *text, struct fault_plan *out, struct why *why);
 
-/* splitmix64: small, seedable, good enough for faults and for spreading load; never for noise. */
+/* splitmix64: small, seedable, good enough for faults and for spreading load; never for noise, but a lab's. */
 struct dice {
     uint64_t state;
 };
@@ -34,6 +34,8 @@ void dice_seed(struct dice *dice, uint64_t seed, uint64_t stream);
 uint64_t dice_roll(struct dice *dice);
 uint32_t dice_below(struct dice *dice, uint32_t n); /* 0 .. n-1; n >= 1 */
 bool dice_hits(struct dice *dice, uint32_t ppm);
+/* A random source for tests that must repeat: context is a struct dice. Noise of it hides nothing. */
+int dice_fill(void *context, uint8_t *out, size_t size);
 
 #define FAULT_HELD_MAX 64u /* datagrams one device has on their way; more are lost */
 

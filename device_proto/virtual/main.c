@@ -176,6 +176,8 @@ static int fill_fleet(struct program *program, struct why *why)
                              .policy_every_ms = options->policy_every_ms,
                              .faults = options->faults,
                              .seed = options->seed,
+                             .has_lab_noise = options->has_lab_noise,
+                             .lab_noise_seed = options->lab_noise_seed,
                              .unix_offset_ms = now_ms(CLOCK_REALTIME) - now_ms(CLOCK_MONOTONIC),
                              .on_event = on_event,
                              .event_context = program };
@@ -183,6 +185,10 @@ static int fill_fleet(struct program *program, struct why *why)
     fleet->spread_ms = options->spread_ms >= 0      ? options->spread_ms
                        : spread_ms > SPREAD_MS_MOST ? SPREAD_MS_MOST
                                                     : spread_ms;
+    if (fleet->has_lab_noise)
+        fputs("tinypart-device: WARNING: --lab-noise-seed: the noise of readings can be told from the seed, so whoever "
+              "has them knows what was measured. For tests alone.\n",
+              stderr);
     crypto_openssl_proto(&fleet->crypto);
     crypto_openssl_random(&fleet->random);
     if (options->decryption_key != NULL) {

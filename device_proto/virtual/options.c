@@ -251,6 +251,16 @@ static int take_seed(struct options *options, const char *value, struct why *why
     return r;
 }
 
+static int take_lab_noise_seed(struct options *options, const char *value, struct why *why)
+{
+    int64_t number = 0;
+    int r = take_integer("--lab-noise-seed", value, 0, INT64_MAX, &number, why);
+
+    options->has_lab_noise = true;
+    options->lab_noise_seed = (uint64_t)number;
+    return r;
+}
+
 static int take_faults(struct options *options, const char *value, struct why *why)
 {
     return fault_plan_parse(value, &options->faults, why);
@@ -331,6 +341,8 @@ static const struct option_row rows[] = {
     { "faults", "LIST",
       "loss=P,dup=P,delay=50ms,reboot-at=manifest|block:K,power-cut=block:K,wrong-key,weak-noise=N,no-limit",
       take_faults },
+    { "lab-noise-seed", "N", "FOR TESTS ALONE: noise that repeats, from this seed, and so hides nothing",
+      take_lab_noise_seed },
     { "once", NULL, "end when every device has had one update", take_once },
     { "print-keys", "[=hex|pem]", "print the public keys of the devices' reports, and end; needs --state",
       take_print_keys },

@@ -26,6 +26,8 @@ struct options {
     int64_t spread_ms; /* -1: by the number of devices */
     uint32_t lifetime_s;
     uint64_t seed;
+    bool has_lab_noise;
+    uint64_t lab_noise_seed;
     struct fault_plan faults;
     bool registers;
     bool require_token;

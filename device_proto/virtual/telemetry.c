@@ -40,11 +40,24 @@ static int digits_of(uint32_t scale)
     return -1;
 }
 
+static struct proto_random noise_source(const struct device *device, size_t sensor, struct telemetry *telemetry)
+{
+    const struct fleet *fleet = device->fleet;
+
+    if (!fleet->has_lab_noise)
+        return fleet->random;
+    if (!telemetry->lab_noise_begun)
+        dice_seed(&telemetry->lab_noise, fleet->lab_noise_seed, (uint64_t)device->index * DEVICE_SENSORS_MAX + sensor);
+    telemetry->lab_noise_begun = true;
+    return (struct proto_random){ .context = &telemetry->lab_noise, .fill = dice_fill };
+}
+
 int policy_take(struct device *device, size_t sensor, struct bytes document)
 {
     struct fleet *fleet = device->fleet;
     struct telemetry *telemetry = &device->telemetry[sensor];
     struct telemetry taken = *telemetry;
+    const struct proto_random random = noise_source(device, sensor, &taken);
 
     if (document.size > sizeof(taken.document))
         return POLICY_STRUCTURE;
@@ -61,7 +74,7 @@ int policy_take(struct device *device, size_t sensor, struct bytes document)
     if (telemetry->document_size > 0 && taken.policy.version < telemetry->policy.version)
         return POLICY_VALUE; /* an old one, played back */
     if (telemetry->document_size == 0 || taken.policy.version > telemetry->policy.version)
-        r = noising_begin(&taken.policy, &fleet->random, &taken.noising);
+        r = noising_begin(&taken.policy, &random, &taken.noising);
     if (r != 0)
         return r;
     *telemetry = taken;
@@ -224,6 +237,7 @@ static bool take_reading(struct device *device, size_t sensor, struct decimal *o
 {
     struct fleet *fleet = device->fleet;
     struct telemetry *telemetry = &device->telemetry[sensor];
+    const struct proto_random random = noise_source(device, sensor, telemetry);
     struct noise_policy policy = telemetry->policy;
     int64_t value, least, most;
     bool is_new, is_plain;
@@ -235,7 +249,7 @@ static bool take_reading(struct device *device, size_t sensor, struct decimal *o
     value = noise_clamp(value, policy.lower, policy.upper);
     if (fleet->faults.weak_noise > 1)
         policy = weakened(&telemetry->policy, fleet->faults.weak_noise);
-    int r = noising_apply(&policy, &fleet->random, &telemetry->noising, value, &value, &is_new);
+    int r = noising_apply(&policy, &random, &telemetry->noising, value, &value, &is_new);
     if (r == 0 && is_new)
         r = state_save(device);
     if (r != 0) {

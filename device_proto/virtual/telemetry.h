@@ -15,6 +15,8 @@ struct telemetry {
     size_t document_size;
     struct noise_policy policy; /* views into document */
     struct noising noising;
+    struct dice lab_noise; /* with a lab's seed: a stream of its own for each device and sensor */
+    bool lab_noise_begun;
     int digits;     /* policy.scale is 10^digits */
     int64_t epoch;  /* the newest that a reading was given in */
     uint32_t given; /* readings in that epoch */

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import unittest
 
+import cbor
 import cddl
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -49,6 +50,13 @@ class TestSamples(unittest.TestCase):
                 continue
             seen[entry["verdict"]] += 1
         self.assertGreater(min(seen.values()), 100)
+
+    def test_policies_of_each_form_are_among_them(self):
+        index = [json.loads(line) for line in (self.folder / "corpus/index.jsonl").read_text().splitlines()]
+        paths = [self.folder / "corpus" / entry["file"] for entry in index if entry["kind"] == "policy" and entry["verdict"] == "accept"]
+        paths += (ROOT / "tests/fuzz/corpus/policy_doc").iterdir()
+        forms = {len(cbor.loads(cbor.loads(path.read_bytes()).value[2]).pairs) for path in paths}
+        self.assertLessEqual({16, 18}, forms)
 
     def test_the_seeds_of_the_fuzzers_fit(self):
         for name, rule in SEEDS.items():

@@ -588,6 +588,33 @@ static void readings_leave_noised_clamped_and_numbered(void **state)
     assert_true(llabs(sum / (int64_t)count) < 30000);
 }
 
+/* Only with the lab's switch; what the noise is then follows from the seed alone. */
+static void noise_of_a_labs_seed_repeats(void **state)
+{
+    struct fake *fake = *state;
+    struct noise_policy policy = mild_policy();
+    struct dice dice;
+    size_t count = 0;
+    int64_t noise;
+
+    trace(fake, "temperature", "21.5\n");
+    publish_policy(fake, &policy, fake->maintainer);
+    fake->fleet.has_lab_noise = true;
+    fake->fleet.lab_noise_seed = 9;
+    fake_boot(fake, "tinypart", true);
+    fake_run(fake, 100000);
+    dice_seed(&dice, 9, 0); /* the first device's first sensor */
+    const struct proto_random random = { &dice, dice_fill };
+    for (size_t i = 0; i < fake->log_count; i++) {
+        if (strcmp(fake->log[i].path, "t") != 0)
+            continue;
+        assert_int_equal(noise_laplace(&random, policy.parameter_num, policy.parameter_den, &noise), 0);
+        assert_int_equal(value_of(&fake->log[i]), 2150 + noise);
+        count++;
+    }
+    assert_true(count > 5);
+}
+
 static void readings_beyond_the_bounds_are_clamped_before_the_noise(void **state)
 {
     struct fake *fake = *state;
@@ -801,6 +828,7 @@ int main(void)
         T(a_policy_by_another_key_is_refused_and_nothing_leaves),
         T(a_policy_for_another_sensor_is_refused),
         T(readings_leave_noised_clamped_and_numbered),
+        T(noise_of_a_labs_seed_repeats),
         T(a_containers_vector_leaves_as_it_is_and_no_oftener_than_it_may),
         T(a_containers_vector_is_clipped_on_board),
         T(a_policy_of_another_dimension_is_refused),
