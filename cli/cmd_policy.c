@@ -87,6 +87,13 @@ static int policy_set(struct call *call)
     r = common_send(call, "POST", &path, body, &policy);
     if (r == EXIT_DONE && call->output->is_json)
         call->output->object(call->output, policy, NULL);
+    else if (r == EXIT_DONE && json_integer_value(json_object_get(policy, "dimension")) > 0)
+        call->output->done(
+            call->output,
+            "sensor %s has policy version %lld; its readings are vectors of %lld coordinates, each clipped "
+            "to an L2 norm of %s",
+            call->arguments[0], (long long)json_integer_value(json_object_get(policy, "version")),
+            (long long)json_integer_value(json_object_get(policy, "dimension")), common_text(policy, "upper"));
     else if (r == EXIT_DONE)
         call->output->done(
             call->output,

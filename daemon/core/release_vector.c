@@ -22,8 +22,9 @@
 /* So that a noised coordinate has at most 12 digits and a sign, and the longest answer fits RELEASE_ANSWER_MAX: noise
  * ends below 2^10 (sigma + 1) < 2^37 < 1.4 x 10^11. */
 #define VECTOR_SUM_MAX 800000000000LL
-/* Coordinates that one release reads at most: a gibibyte of them, which is about a second. */
-#define VECTOR_WORK_MAX (INT64_C(1) << 28)
+/* Coordinates that one release reads at most: a quarter of a gibibyte of them, which takes about a second where each
+ * vector has to be clipped. The loop waits for it. */
+#define VECTOR_WORK_MAX (INT64_C(1) << 26)
 
 int vector_kind_check(const struct asked *asked, struct why *why)
 {

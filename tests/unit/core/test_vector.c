@@ -9,8 +9,8 @@
 #include "daemon/base/text.h"
 #include "daemon/core/device.h"
 #include "daemon/core/explanation.h"
-#include "daemon/core/ledger_verify.h"
 #include "daemon/core/release_internal.h"
+#include "daemon/core/schedule.h"
 #include "device_proto/vector.h"
 #include "tests/unit/core/sham_random.h"
 
@@ -298,6 +298,82 @@ static void a_round_is_paid_in_rho_and_says_what_it_is(void **state)
     assert_int_equal(lab_number(lab, "SELECT count(*) FROM release"), 1);
 }
 
+static int64_t variance_of(const json_t *answer)
+{
+    const json_t *noise = json_array_get(json_object_get(json_object_get(answer, "privacy"), "noise"), 0);
+
+    assert_int_equal(json_integer_value(json_object_get(noise, "variance_den")), 1);
+    return json_integer_value(json_object_get(noise, "variance_num"));
+}
+
+/* (C norm)^2 / (2 rho), and with replacement (2 C norm)^2 / (2 rho). */
+static void the_noise_grows_with_contributions_and_with_replacement(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "node-1");
+    const struct policy_order twice = { .sensor = "gradient", .norm = "1000", .contributions = 2 },
+                              replace = { .sensor = "gradient", .norm = "1000", .adjacency = "replace" };
+
+    make_round(lab);
+    lab_policy(lab, &twice);
+    give(lab, &device, 400);
+    give(lab, &device, 500);
+    json_t *answer = sum_of(lab, "0.5");
+    assert_int_equal(variance_of(answer), 4 * MILLION);
+    assert_true(coordinate(answer, 0) > 900 - 16000 && coordinate(answer, 0) < 900 + 16000);
+    json_decref(answer);
+    lab_policy(lab, &replace);
+    answer = sum_of(lab, "0.5");
+    assert_int_equal(variance_of(answer), 4 * MILLION);
+    json_decref(answer);
+}
+
+static void a_round_runs_on_a_schedule(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "node-1");
+    const struct schedule_order order = {
+        .release = { .query = "vector-sum", .sensor = "gradient", .selector = "", .rho = "0.5" }, .every_ms = 3600000
+    };
+    struct schedule schedule;
+    struct release release;
+    int64_t next_ms;
+
+    make_round(lab);
+    must(lab, schedule_create(lab->core, &lab->acme->caller, &order, &schedule, &lab->why));
+    assert_int_equal(schedule.loss.nrho, 500000000);
+    give(lab, &device, 1);
+    lab->world->clock.now_ms = schedule.next_ms;
+    must(lab, schedule_tick(lab->core, schedule.next_ms, &next_ms));
+    must(lab, schedule_get(lab->core, &lab->acme->caller, schedule.id, &schedule, &lab->why));
+    assert_int_equal(schedule.runs, 1);
+    must(lab, release_get(lab->core, &lab->acme->caller, schedule.release_id, &release, &lab->why));
+    json_t *answer = whole_answer(lab, &release);
+    assert_int_equal(json_array_size(json_object_get(answer, "vector")), DIMENSION);
+    json_decref(answer);
+}
+
+/* Deleted in time like readings; a window that reaches back beyond is refused. */
+static void vectors_are_forgotten_with_their_policys_retention(void **state)
+{
+    struct lab *lab = *state;
+    struct device device = lab_device(lab, "node-1");
+    const struct policy_order brief = { .sensor = "gradient", .norm = "1000", .retention_ms = 3600000 };
+    struct release_order order = { .rho = "0.5", .from_ms = WORLD_START_MS, .to_ms = WORLD_START_MS + 1000 };
+    struct release release;
+    int64_t next_ms;
+
+    make_round(lab);
+    lab_policy(lab, &brief);
+    give(lab, &device, 1);
+    lab->world->clock.now_ms += 3600000;
+    must(lab, core_tick(lab->core, &next_ms));
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM vector"), 0);
+    lab->world->clock.now_ms += 2 * DAY;
+    assert_int_equal(ask(lab, &order, &release), REFUSED_INVALID);
+    assert_non_null(strstr(lab->why.what, "are deleted by its policy"));
+}
+
 static void what_pays_no_rho_or_is_of_the_other_kind_is_refused(void **state)
 {
     struct lab *lab = *state;
@@ -514,9 +590,9 @@ static void sums_that_could_be_too_large_are_refused_beforehand(void **state)
     asked.device_count = 7;
     assert_int_equal(vector_fits(&asked, &lab->why), REFUSED_TOO_LARGE);
     asked.policy.upper = 1;
-    asked.device_count = 1024;
-    assert_int_equal(vector_fits(&asked, &lab->why), 0); /* 2^10 x 2^6 x 2^12 */
-    asked.device_count = 1025;
+    asked.device_count = 256;
+    assert_int_equal(vector_fits(&asked, &lab->why), 0); /* 2^8 x 2^6 x 2^12 */
+    asked.device_count = 257;
     assert_int_equal(vector_fits(&asked, &lab->why), REFUSED_TOO_LARGE);
     /* noise beyond what can be drawn is said, too */
     const struct release_order order = { .sensor = "huge", .rho = "0.5" };
@@ -722,6 +798,9 @@ int main(void)
         LAB_TEST(what_is_no_vector_of_the_policy_is_refused_whole),
         LAB_TEST(numbers_and_vectors_do_not_stand_for_each_other),
         LAB_TEST(a_round_is_paid_in_rho_and_says_what_it_is),
+        LAB_TEST(the_noise_grows_with_contributions_and_with_replacement),
+        LAB_TEST(a_round_runs_on_a_schedule),
+        LAB_TEST(vectors_are_forgotten_with_their_policys_retention),
         LAB_TEST(what_pays_no_rho_or_is_of_the_other_kind_is_refused),
         LAB_TEST(without_a_cap_of_rho_a_round_is_refused_by_name),
         LAB_TEST(vectors_are_counted),
