@@ -248,7 +248,10 @@ const struct command release_commands[] = {
       "--categories 0,1,2\n"
       "tinypartctl release create --tenant acme --query mean --sensor temperature --selector site=lyon --epsilon 0.5 "
       "--request monday\n"
-      "tinypartctl release create --tenant acme --query vector-sum --sensor gradient --selector site=lyon --rho 0.05 --dry-run",
+      "tinypartctl release create --tenant acme --query running-count --step 1h --sensor temperature --selector "
+      "site=lyon --epsilon 1\n"
+      "tinypartctl release create --tenant acme --query vector-sum --sensor gradient --selector site=lyon --rho 0.05 "
+      "--dry-run",
       create, false },
     { "release list", NULL, "Lists the releases.", list_options, "tinypartctl release list", list, false },
     { "release show", "ID", "Shows a release and its answer.", NULL, "tinypartctl release show 3", show, false },

@@ -265,14 +265,10 @@ static void say_limits(struct buffer *out, const struct core *core, const struct
 /* The loss that holds for the answer: its own, or of a series the one that was paid for all of it. */
 static int loss_find(struct core *core, const struct caller *caller, int64_t id, struct explained *out, struct why *why)
 {
-    char paid_by[MEMBER_SIZE];
-
     out->loss = out->release.loss;
     if (!release_is_running(out->release.query))
         return 0;
-    member(out->release.answer, "paid_by", paid_by);
-    if (integer_parse(paid_by, 1, INT64_MAX, &out->paid_by) != 0)
-        return -EPROTO;
+    out->paid_by = release_paid_by(&out->release);
     int r = release_get(core, caller, out->paid_by, &out->release, why);
     if (r != 0)
         return r > 0 ? -EPROTO : r;

@@ -12,6 +12,7 @@ struct held {
     struct core *core;
     struct ledger_verdict *verdict;
     struct release *release; /* the last one that was looked up: large, so on the heap */
+    struct release *payer;   /* the same of those that others say they were paid by */
     int64_t last;
     unsigned in_page;
 };
@@ -48,6 +49,26 @@ static int charge_hold(void *context, const struct ledger_charge *charge)
     return 0;
 }
 
+/* What costs nothing is a running count, of a series that an earlier release was charged for. */
+static int free_hold(struct held *held)
+{
+    const struct release *release = held->release;
+    const int64_t id = release_paid_by(release);
+
+    if (release->loss.nrho != 0)
+        return 0;
+    if (id <= 0 || id >= release->id)
+        return apart(held, release->id, "cost nothing, and nothing before it paid for it");
+    int r = held->payer->id == id ? 0 : held->core->store->release_by_id(held->core->store, 0, id, held->payer);
+    if (r < 0)
+        return r;
+    if (r != 0 || held->payer->loss.nrho == 0 || held->payer->tenant_id != release->tenant_id ||
+        held->payer->from_ms != release->from_ms || strcmp(held->payer->sensor, release->sensor) != 0 ||
+        strcmp(held->payer->parameters, release->parameters) != 0)
+        return apart(held, release->id, "cost nothing, and is not of the series that it says was paid");
+    return 0;
+}
+
 /* An entry of a release says its request and its loss; older ones, of epsilon alone. */
 static int entry_hold(void *context, const struct audit_entry *entry)
 {
@@ -62,6 +83,9 @@ static int entry_hold(void *context, const struct audit_entry *entry)
     if (strncmp(entry->subject, "release:", 8) != 0 || integer_parse(entry->subject + 8, 1, INT64_MAX, &id) != 0)
         return 0;
     int r = release_look(held, id);
+    if (r != 0)
+        return r;
+    r = free_hold(held);
     if (r != 0)
         return r;
     fixed_format(held->release->loss.ueps, 6, epsilon);
@@ -135,9 +159,10 @@ static int all_hold(struct core *core, const struct caller *caller, struct ledge
     r = core->store->ledger_recount(core->store, &verdict->count, &verdict->why);
     if (r != 0)
         return r;
-    held.release = calloc(1, sizeof(*held.release));
+    held.release = calloc(2, sizeof(*held.release));
     if (held.release == NULL)
         return -ENOMEM;
+    held.payer = held.release + 1;
     r = charges_hold(&held);
     if (r == 0)
         r = entries_hold(&held);

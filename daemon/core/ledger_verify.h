@@ -17,8 +17,9 @@ struct ledger_verdict {
 };
 
 /* Recounts every filter, budget and odometer from the charges; checks that each release's charges are what the release
- * says, and that the chain of the record holds and has an entry that says so too. Takes as long as the ledger is large.
- * 0 when all could be read: whether it holds says the verdict. */
+ * says, that one that cost nothing is of a series that was paid, and that the chain of the record holds and has an
+ * entry that says so too. Takes as long as the ledger is large. 0 when all could be read: whether it holds says the
+ * verdict. */
 int ledger_verify(struct core *core, const struct caller *caller, struct ledger_verdict *out, struct why *why);
 
 #endif

@@ -93,6 +93,8 @@ struct release_plan {
 
 /* Whether a query of that name is over its epoch so far, whatever its window. */
 bool release_is_running(const char *query);
+/* Of a running count, the release that was charged for its series, as the answer says; 0: it says none. */
+int64_t release_paid_by(const struct release *release);
 
 /* REFUSED_EXHAUSTED names the filter, its cap, what is spent and when it renews; nothing is charged then.
  * REFUSED_CONFLICT: the same request id was used for a different request (I3). */

@@ -45,6 +45,14 @@ bool release_is_running(const char *query)
     return query != NULL && strcmp(query, query_name(QUERY_RUNNING_COUNT)) == 0;
 }
 
+int64_t release_paid_by(const struct release *release)
+{
+    static const char key[] = "\"paid_by\":"; /* what others wrote into an answer has its quotes escaped */
+    const char *found = release_is_running(release->query) ? strstr(release->answer, key) : NULL;
+
+    return found != NULL ? strtoll(found + sizeof(key) - 1, NULL, 10) : 0;
+}
+
 bool asked_is_paid(const struct asked *asked)
 {
     return query_is_running(asked->query) && asked->running->has_begun;

@@ -8,10 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/store_sqlite/cells.h"
 #include "daemon/store_sqlite/migration.h"
 #include "daemon/store_sqlite/store_sqlite.h"
 
-#define BEFORE_LOSSES 5 /* 0006_losses follows */
+#define BEFORE_LOSSES  5  /* 0006_losses follows */
+#define BEFORE_RUNNING 16 /* 0017_running follows */
 
 static char folder[64], path[96];
 
@@ -189,6 +191,46 @@ static void keys_and_devices_are_kept_when_their_tables_are_made_anew(void **sta
     ok(run_sql("SELECT id FROM device INDEXED BY device_unclaimed WHERE state = 'unclaimed'"));
 }
 
+/* Releases that may cost nothing: the table is made anew under the values that name its rows. */
+static void answers_and_what_they_paid_for_are_kept_when_releases_are_made_anew(void **state)
+{
+    static const char some[] =
+        "INSERT INTO tenant (id, name, created_ms) VALUES (1, 'acme', 1);"
+        "INSERT INTO release VALUES (4, 'r4', zeroblob(32), 1, 'device-sum', 'load', 's', '', 5, 6, 'gaussian', NULL, "
+        "7, 0,"
+        " 1, 3, 9, '{\"a\":1}'), (6, 'r6', zeroblob(32), 1, 'sum', 'load', '', '', 5, 6, 'laplace', 8, 7, 0, 1, 3, 9, "
+        "'{}');"
+        "INSERT INTO shared_value VALUES (1, 70, 'load', 1, 'device-sum', 'gaussian', 5, 3, 5, 6, -42, 4);"
+        "INSERT INTO departed VALUES ('gone', 9, 0), ('gone-too', 3, 0);";
+    struct shared_value value = { 70, "load", "device-sum", "gaussian", 1, 5, 3, 5, 6, 0, 0 };
+    struct why why = { "", "", "" };
+    struct release release;
+    sqlite3 *db = NULL;
+
+    (void)state;
+    unlink(path);
+    ok(sqlite3_open(path, &db));
+    ok(cells_register(db));
+    ok(migration_apply(db, migrations, BEFORE_RUNNING, &why));
+    ok(sqlite3_exec(db, some, NULL, NULL, NULL));
+    ok(sqlite3_close(db));
+    struct store *store = open_now();
+    ok(store->check(store, NULL));
+    ok(store->release_by_id(store, 1, 4, &release));
+    assert_true(release.loss.impure);
+    assert_int_equal(release.loss.nrho, 7);
+    assert_string_equal(release.answer, "{\"a\":1}");
+    ok(store->release_by_id(store, 1, 6, &release));
+    assert_int_equal(release.loss.ueps, 8);
+    ok(store->shared_get(store, &value));
+    assert_int_equal(value.value, -42);
+    assert_int_equal(value.release_id, 4);
+    store->close(store);
+    assert_int_equal(run_sql("DELETE FROM release WHERE id = 4"), SQLITE_CONSTRAINT);
+    assert_int_equal(run_sql("UPDATE release SET answer = 'x' WHERE id = 6"), SQLITE_CONSTRAINT);
+    assert_int_equal(run_sql("UPDATE departure SET number = 1 WHERE device_id = 9"), SQLITE_CONSTRAINT); /* 1 is 3's */
+}
+
 static void a_row_that_refers_to_nothing_is_no_foundation_for_a_migration(void **state)
 {
     struct why why = { "", "", "" };
@@ -206,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_ledger_of_epsilon_alone_keeps_all_that_it_had_and_gets_its_rho),
         cmocka_unit_test(a_ledger_that_did_not_add_up_does_not_afterwards),
         cmocka_unit_test(keys_and_devices_are_kept_when_their_tables_are_made_anew),
+        cmocka_unit_test(answers_and_what_they_paid_for_are_kept_when_releases_are_made_anew),
         cmocka_unit_test(a_row_that_refers_to_nothing_is_no_foundation_for_a_migration),
     };
     const char *place = getenv("TMPDIR");

@@ -33,11 +33,11 @@ def fleet(world, devices=3, budget="1000"):
         world.ctl("device", "create", f"d{i}", "--profile", "riot-tinypart", "--class", "native", "--address", world.address(200 + i))
 
 
-def ask(world, request, epsilon="0.01", tenant="acme", path="daemon.sock"):
+def ask(world, request, epsilon="0.01", tenant="acme", path="daemon.sock", **more):
     """(status, reply) of one release; None where the daemon died before it answered."""
     connection = UnixConnection(str(world.folder / path))
     try:
-        body = {"tenant": tenant, "query": "count", "sensor": "load", "selector": "", "epsilon": epsilon, "request": request}
+        body = {"tenant": tenant, "query": "count", "sensor": "load", "selector": "", "epsilon": epsilon, "request": request, **more}
         connection.request("POST", "/v1/releases", json.dumps(body), {"Content-Type": "application/json"})
         reply = connection.getresponse()
         return reply.status, json.loads(reply.read())
@@ -197,13 +197,20 @@ class TestEverySystemCall(unittest.TestCase):
         self.addCleanup(self.world.close)
         fleet(self.world)
 
+    def ask(self, stop):
+        return ask(self.world, f"stop-{stop}")
+
+    def books_are_right(self, answers):
+        """After the last of them, beside what ledger_of() says after each."""
+        self.assertAlmostEqual(float(self.world.json("budget", "show", "acme")["spent_epsilon"]), 0.01 * len(answers))
+
     def killed_at(self, stop):
         """One release under the tracer: (whether it was killed, the answer or None)."""
         w = self.world
         tracer = subprocess.Popen([sys.executable, str(HERE / "kill_at.py"), str(w.daemon.pid), str(stop)], stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE)
         self.assertEqual(tracer.stdout.readline(), b"ready\n")
-        answer = ask(w, f"stop-{stop}")
+        answer = self.ask(stop)
         tracer.stdin.close()
         died = tracer.wait(60) == 0
         tracer.stdout.close()
@@ -218,7 +225,7 @@ class TestEverySystemCall(unittest.TestCase):
             if died:
                 self.assertEqual(ledger_of(w), [], f"after a death at stop {stop}")
                 w.start()
-            status, again = ask(w, f"stop-{stop}")
+            status, again = self.ask(stop)
             if answer is not None:
                 self.assertEqual(answer[0], 201)
                 self.assertEqual((status, again["answer"]), (200, answer[1]["answer"]), "an answer that left is the one that is kept")
@@ -228,10 +235,10 @@ class TestEverySystemCall(unittest.TestCase):
         self.assertFalse(died, "no release ever got through")
         self.assertGreater(len(answers), 40, "too few system calls were met for this to mean anything")
         self.assertEqual(len(w.items("release", "list")), len(answers))
-        self.assertAlmostEqual(float(w.json("budget", "show", "acme")["spent_epsilon"]), 0.01 * len(answers))
+        self.books_are_right(answers)
         self.assertTrue(w.json("status")["ledger"]["sound"])
         for stop, answer in answers.items():
-            self.assertEqual(ask(w, f"stop-{stop}")[1]["answer"], answer)
+            self.assertEqual(self.ask(stop)[1]["answer"], answer)
 
 
 class Generation:

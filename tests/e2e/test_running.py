@@ -1,7 +1,10 @@
 """Running counts on real processes: paid once for an epoch, and the same after a power cut."""
+import datetime
 import json
+import sqlite3
 import unittest
 
+import test_ledger
 from harness import Refused, World, wait_until
 from test_privacy import ledger_of
 
@@ -109,6 +112,38 @@ class TestRunning(unittest.TestCase):
         self.assertEqual([row["loss"]["epsilon"] != "0" for row in answers][1:], [False] * (len(answers) - 1))
         self.books_are_right()
         return True
+
+
+class TestEverySystemCallOfThem(test_ledger.TestEverySystemCall):
+    """Of yesterday, whose steps have all ended: every other one begins a series, the next goes on with it."""
+
+    def setUp(self):
+        super().setUp()
+        self.midnight = datetime.datetime.now(datetime.timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def ask(self, stop):
+        until = self.midnight - datetime.timedelta(hours=12 * (stop % 2))  # noon, then all of the day
+        return test_ledger.ask(self.world, f"stop-{stop}", epsilon=f"{0.5 + (stop + 1) // 2 / 1000:.3f}", query="running-count",
+                               step_ms=3600000, to=until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+    def books_are_right(self, answers):
+        w, charged = self.world, {}
+        for stop, answer in answers.items():
+            first = charged.setdefault((stop + 1) // 2, answer)
+            self.assertEqual(answer["paid_by"], first["release"])
+            for mine, other in zip(answer["counts"], first["counts"]):
+                self.assertEqual(mine["count"], other["count"])
+        self.assertTrue(w.json("privacy", "ledger", "verify")["holds"])
+        w.kill()
+        self.assertEqual(ledger_of(w), [])
+        database = sqlite3.connect(w.folder / "state/tinypart.db")
+        sums = dict(database.execute("SELECT release_id, count(*) FROM running_sum JOIN running_series ON id = series_id GROUP BY 1"))
+        charges = [row[0] for row in database.execute("SELECT cause_id FROM charge")]
+        database.close()
+        self.assertEqual(sorted(charges), sorted(answer["release"] for answer in charged.values()))
+        for stop, answer in answers.items():
+            self.assertIn(sums[answer["paid_by"]], (12, 24))
+        w.start()
 
 
 if __name__ == "__main__":

@@ -415,6 +415,37 @@ static void a_device_that_leaves_ends_its_series(void **state)
     assert_int_equal(must_ask(lab, lab->acme, &order).cohort, 2);
 }
 
+/* Whoever makes an answer look free of charge is found. */
+static void a_verifier_asks_who_paid_for_what_cost_nothing(void **state)
+{
+    static const char *const lies[] = {
+        "UPDATE release SET query = 'count' WHERE id = 3",
+        "UPDATE release SET answer = replace(answer, '\"paid_by\":1', '\"paid_by\":2') WHERE id = 3",
+        "UPDATE release SET answer = replace(answer, '\"paid_by\":1', '\"paid_by\":3') WHERE id = 3",
+        "UPDATE release SET sensor = 'load' WHERE id = 3",
+    };
+    struct lab *lab = *state;
+    const struct release_order order = hourly(EPSILON);
+    struct ledger_verdict verdict;
+
+    lab_device(lab, "thermo-1");
+    for (int64_t hour = 1; hour <= 3; hour++) {
+        at(lab, hour * HOUR);
+        must_ask(lab, lab->acme, &order);
+    }
+    assert_int_equal(ledger_verify(lab->core, &lab->world->auditor, &verdict, &lab->why), 0);
+    assert_true(verdict.holds);
+    lab_sql(lab, "DROP TRIGGER release_stays");
+    for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+        lab_sql(lab, "SAVEPOINT lie");
+        lab_sql(lab, lies[i]);
+        assert_int_equal(ledger_verify(lab->core, &lab->world->auditor, &verdict, &lab->why), 0);
+        assert_false(verdict.holds);
+        assert_non_null(strstr(verdict.why.what, "release 3 cost nothing, and"));
+        lab_sql(lab, "ROLLBACK TO lie; RELEASE lie");
+    }
+}
+
 static int keep_grant(void *context, const struct grant *grant)
 {
     *(int64_t *)context = grant->id;
@@ -457,6 +488,7 @@ int main(void)
         LAB_TEST(devices_that_join_later_are_in_the_next_epochs_series),
         LAB_TEST(a_device_that_leaves_ends_its_series),
         LAB_TEST(a_grant_that_is_revoked_ends_the_series),
+        LAB_TEST(a_verifier_asks_who_paid_for_what_cost_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
