@@ -84,6 +84,7 @@ static int status(struct call *call)
         print_section(call->output, "REGISTRY", json_object_get(status, "registry"));
         print_section(call->output, "PRIVACY LEDGER", json_object_get(status, "ledger"));
         print_section(call->output, "SINCE THE START", json_object_get(status, "counters"));
+        print_section(call->output, "COAP SINCE THE START", json_object_get(status, "coap_counters"));
         print_section(call->output, "MAINTAINER'S KEY (devices trust this public half)", key);
         if (key == NULL || json_is_null(key))
             fputs("\nMAINTAINER'S KEY\nnone: no rollout starts (keys.manifest_key, or the credential manifest.key)\n",

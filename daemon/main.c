@@ -323,6 +323,14 @@ static int take_users(struct daemon *daemon, unsigned *out_count, struct why *wh
     return r;
 }
 
+static const char *coap_counter(const void *transport, unsigned index, uint64_t *out)
+{
+    if (index >= TRANSPORT_COAP_COUNTS)
+        return NULL;
+    *out = transport_coap_counted(transport, (enum transport_coap_count)index);
+    return transport_coap_count_name((enum transport_coap_count)index);
+}
+
 static void collect_facts(struct daemon *daemon, struct api_facts *out)
 {
     unsigned listens = 0;
@@ -350,6 +358,8 @@ static void collect_facts(struct daemon *daemon, struct api_facts *out)
         .feature_count = FEATURES,
         .coap_listen = daemon->listen,
         .coap_listen_count = listens,
+        .transport_counter = coap_counter,
+        .transport = daemon->transport,
     };
 }
 

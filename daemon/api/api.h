@@ -44,6 +44,9 @@ struct api_facts {
     size_t feature_count;
     const char *const *coap_listen; /* "coap://[::]:5683" */
     size_t coap_listen_count;
+    /* Name and value of the transport's index-th counter, NULL beyond the last. May be NULL itself. */
+    const char *(*transport_counter)(const void *transport, unsigned index, uint64_t *out);
+    const void *transport;
 };
 
 /* Borrowed for the life of the api. */

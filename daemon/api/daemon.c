@@ -45,6 +45,19 @@ static json_t *counters(const struct core *core)
     return json;
 }
 
+static json_t *transport_counters(const struct api_facts *facts)
+{
+    json_t *json = json_object();
+    const char *name;
+    uint64_t value;
+
+    if (facts->transport_counter == NULL)
+        return json;
+    for (unsigned i = 0; (name = facts->transport_counter(facts->transport, i, &value)) != NULL; i++)
+        json_object_set_new(json, name, json_integer((json_int_t)value));
+    return json;
+}
+
 static json_t *registry(const struct status *status)
 {
     return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "tenants", (json_int_t)status->tenants, "devices_claimed",
@@ -93,11 +106,11 @@ int status_show(struct request *request, struct why *why)
         return r;
     const struct public_key *key = core->maintainer != NULL ? &core->maintainer->key : NULL;
     int64_t uptime_ms = clock_now_ms(core->clock) - api->started_ms;
-    json_t *json = json_pack("{s:s,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:s?,s:o,s:o}", "version", facts->version,
-                             "started_at", json_time(api->started_ms), "uptime_ms",
-                             (json_int_t)(uptime_ms > 0 ? uptime_ms : 0), "caller", caller(&request->caller, &status),
-                             "registry", registry(&status), "counters", counters(core), "ledger", ledger(core, &status),
-                             "maintainer", json_key(request, key), "coap_listen", coap_listen(facts), "database",
-                             facts->database, "libraries", libraries(facts), "features", features(facts));
+    json_t *json = json_pack(
+        "{s:s,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s?,s:o,s:o}", "version", facts->version, "started_at",
+        json_time(api->started_ms), "uptime_ms", (json_int_t)(uptime_ms > 0 ? uptime_ms : 0), "caller",
+        caller(&request->caller, &status), "registry", registry(&status), "counters", counters(core), "coap_counters",
+        transport_counters(facts), "ledger", ledger(core, &status), "maintainer", json_key(request, key), "coap_listen",
+        coap_listen(facts), "database", facts->database, "libraries", libraries(facts), "features", features(facts));
     return reply_json(&request->reply, 200, json);
 }

@@ -151,7 +151,7 @@ class TestGroupCommit(IngestCase):
         w.start(under=["strace", "-D", "-f", "-qq", "-o", str(trace), "-e", "trace=fsync,fdatasync"])
         self.crowd.post_until(lambda: self.crowd.acknowledged >= 60)
         self.crowd.settle()
-        before = len(trace.read_text().splitlines())
+        before, counted = len(trace.read_text().splitlines()), w.json("status")["coap_counters"]
         w.daemon.send_signal(signal.SIGSTOP)
         wait_until(lambda: pathlib.Path(f"/proc/{w.daemon.pid}/stat").read_text().split()[2] in "Tt", 10, "the daemon to stand still")
         for device in self.crowd.devices:
@@ -160,6 +160,9 @@ class TestGroupCommit(IngestCase):
         self.crowd.settle()
         after = len(trace.read_text().splitlines())
         self.assertLess(after - before, 30, "60 packs were there at once")
+        now = w.json("status")["coap_counters"]
+        self.assertGreaterEqual(now["coap_answers_held"] - counted["coap_answers_held"], 60)
+        self.assertLess(now["coap_batches"] - counted["coap_batches"], 30)
         self.end()
 
 
