@@ -70,6 +70,8 @@ void answer_show(const struct output *output, json_t *answer, const struct colum
 
 void plan_show(const struct output *output, json_t *plan, const struct column *columns)
 {
+    const char *unit = json_string_value(json_object_get(plan, "unit"));
+    char words[128];
     const char *key;
     json_t *value;
     void *next;
@@ -81,6 +83,10 @@ void plan_show(const struct output *output, json_t *plan, const struct column *c
     }
     if (json_is_null(json_object_get(plan, "error95")) && json_is_null(json_object_get(plan, "l2_error")))
         put(plan, "error95", "only the answer can tell");
+    else if (unit != NULL && unit[0] != '\0' && json_is_string(json_object_get(plan, "error95"))) {
+        snprintf(words, sizeof(words), "%s %s", text_of(plan, "error95"), unit);
+        put(plan, "error95", "%s", words);
+    }
     json_object_foreach_safe(plan, next, key, value)
     {
         if (json_is_null(value))

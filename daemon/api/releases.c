@@ -147,18 +147,18 @@ json_t *release_plan_json(const struct release_plan *plan)
 {
     json_t *problem = plan->would_pass ? json_null() : problem_json(plan->refusal, &plan->why);
 
-    return json_pack("{s:b,s:b,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "would_pass",
-                     plan->would_pass, "replay", plan->replay, "paid_by",
-                     plan->paid_by > 0 ? json_integer((json_int_t)plan->paid_by) : json_null(), "problem", problem,
-                     "needed", plan->has_needed ? json_loss(&plan->needed) : json_null(), "exhausts_first",
-                     first_json(plan), "cohort", (json_int_t)plan->cohort, "charged", (json_int_t)plan->charged,
-                     "epochs", (json_int_t)plan->epochs, "epsilon_per_device", json_epsilon(plan->device_loss.ueps),
-                     "tenant_epsilon", json_epsilon(plan->tenant_loss.ueps), "tenant_left_epsilon",
-                     json_epsilon(plan->tenant_left.ueps), "exhausted_devices", (json_int_t)plan->exhausted_devices,
-                     "first_exhausted", json_words_or_null(plan->first_exhausted), "error95", error_json(plan),
-                     "l2_error", l2_json(plan), "loss", json_loss(&plan->loss), "device_loss",
-                     json_loss(&plan->device_loss), "tenant_loss", json_loss(&plan->tenant_loss), "tenant_left",
-                     json_loss_caps(&plan->tenant_left));
+    return json_pack(
+        "{s:b,s:o,s:b,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "would_pass",
+        plan->would_pass, "unit", plan->replay ? json_null() : json_words(plan->unit), "replay", plan->replay,
+        "paid_by", plan->paid_by > 0 ? json_integer((json_int_t)plan->paid_by) : json_null(), "problem", problem,
+        "needed", plan->has_needed ? json_loss(&plan->needed) : json_null(), "exhausts_first", first_json(plan),
+        "cohort", (json_int_t)plan->cohort, "charged", (json_int_t)plan->charged, "epochs", (json_int_t)plan->epochs,
+        "epsilon_per_device", json_epsilon(plan->device_loss.ueps), "tenant_epsilon",
+        json_epsilon(plan->tenant_loss.ueps), "tenant_left_epsilon", json_epsilon(plan->tenant_left.ueps),
+        "exhausted_devices", (json_int_t)plan->exhausted_devices, "first_exhausted",
+        json_words_or_null(plan->first_exhausted), "error95", error_json(plan), "l2_error", l2_json(plan), "loss",
+        json_loss(&plan->loss), "device_loss", json_loss(&plan->device_loss), "tenant_loss",
+        json_loss(&plan->tenant_loss), "tenant_left", json_loss_caps(&plan->tenant_left));
 }
 
 int releases_preview(struct request *request, struct why *why)

@@ -233,6 +233,7 @@ static int preview_fill(struct core *core, const struct release_order *order, st
     if (r != 0)
         return r;
     plan_error(asked, plan);
+    answer_unit(asked, plan->unit);
     r = asked_standing(core, asked, plan);
     if (r != 0 || !plan->would_pass)
         return r;

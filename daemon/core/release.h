@@ -56,6 +56,7 @@ struct release_order {
     bool anew;              /* preview: as if the very same had not been answered before */
 };
 
+#define ANSWER_UNIT_SIZE  24
 #define RELEASE_TIMES_MAX 1000 /* a preview looks no further ahead */
 
 /* What it would cost, and whether it would pass. */
@@ -72,6 +73,7 @@ struct release_plan {
     /* Half width of the 95 % interval of the answer, in the sensor's unit (count: readings): num / den. For a mean, as
      * if every asked device gave all the readings that count; den 0: no interval can be stated beforehand. */
     int64_t error95_num, error95_den;
+    char unit[ANSWER_UNIT_SIZE]; /* of the answer and of these errors; "": it has none */
     int64_t l2_error; /* of a sum of vectors, how far off the whole of it is: on average at most, in the steps of
                          error95_den; else 0 */
     /* With an error wanted: the least epsilon (or rho) that keeps it. Where the order gives neither, the plan is for

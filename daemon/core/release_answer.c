@@ -295,23 +295,21 @@ const char *mechanism_name(enum mechanism mechanism)
     return mechanism == MECHANISM_GAUSS ? "gaussian" : "laplace";
 }
 
-static void put_unit(struct buffer *out, const struct asked *asked)
+void answer_unit(const struct asked *asked, char out[ANSWER_UNIT_SIZE])
 {
-    char squared[sizeof(asked->policy.unit_text) + 2];
-
     if (asked->query == QUERY_COUNT || asked->query == QUERY_HISTOGRAM || asked->query == QUERY_TOP ||
         asked->query == QUERY_DEVICE_COUNT || asked->query == QUERY_RUNNING_COUNT) {
-        put_text(out, "unit", "readings");
-    } else if (asked->query == QUERY_VARIANCE && asked->policy.unit_text[0] != '\0') {
-        snprintf(squared, sizeof(squared), "%s^2", asked->policy.unit_text);
-        put_text(out, "unit", squared);
+        text_copy(out, ANSWER_UNIT_SIZE, "readings");
     } else {
-        put_text(out, "unit", asked->policy.unit_text);
+        snprintf(out, ANSWER_UNIT_SIZE, "%s%s", asked->policy.unit_text,
+                 asked->query == QUERY_VARIANCE && asked->policy.unit_text[0] != '\0' ? "^2" : "");
     }
 }
 
 static void put_head(struct buffer *out, const struct asked *asked, int64_t release_id)
 {
+    char unit[ANSWER_UNIT_SIZE];
+
     buffer_format(out, "{\"release\":%lld,", (long long)release_id);
     put_text(out, "request", asked->request);
     put_text(out, "tenant", asked->tenant.name);
@@ -326,7 +324,8 @@ static void put_head(struct buffer *out, const struct asked *asked, int64_t rele
     put_time(out, "at", asked->now_ms);
     buffer_format(out, "\"epochs\":%lld,\"cohort\":%lld,", (long long)asked_epochs(asked),
                   (long long)asked->device_count);
-    put_unit(out, asked);
+    answer_unit(asked, unit);
+    put_text(out, "unit", unit);
 }
 
 static void put_noise(struct buffer *out, const struct asked *asked, const struct noised *noised)

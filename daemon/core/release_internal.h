@@ -199,6 +199,7 @@ int64_t vector_l2_error(const struct asked *asked);
 /* release_answer.c: the document that leaves; release_words.c: the same in words. */
 int release_answer_write(const struct asked *asked, int64_t release_id, char *out, size_t capacity, size_t *out_size);
 const char *query_name(enum query query);
+void answer_unit(const struct asked *asked, char out[ANSWER_UNIT_SIZE]);
 const char *source_name(enum source source);
 const char *mechanism_name(enum mechanism mechanism);
 struct buffer;

@@ -223,10 +223,12 @@ static void put_words(struct buffer *out, const struct asked *asked)
 {
     const struct local *local = asked->local;
     char accuracy[256], memo[192], epoch[DURATION_SIZE], epsilon[32], rho[32], delta[32], text[1280];
+    char epochs[EACH_SIZE];
 
     accuracy_words(asked, accuracy, sizeof(accuracy));
     memo_words(asked, memo, sizeof(memo));
     duration_words(asked->policy.epoch_ms, epoch);
+    each_words(asked_epochs(asked), "epoch", epochs);
     loss_amount_format(&asked->loss, LOSS_EPSILON, epsilon);
     loss_amount_format(&asked->loss, LOSS_RHO, rho);
     delta_format(asked->loss.delta, delta);
@@ -234,13 +236,13 @@ static void put_words(struct buffer *out, const struct asked *asked)
         text, sizeof(text),
         "%s Each reading was noised on its device, by %s%s, and charged to the device's filter as it came in, at "
         "most %lld of a device in an epoch of %s.%s This answer is made of such reports alone: it cost the devices "
-        "nothing more, and tenant %s, in each of %lld epochs: epsilon %s, rho %s, delta %s. Whatever one device "
+        "nothing more, and tenant %s, in %s of its window: epsilon %s, rho %s, delta %s. Whatever one device "
         "readings of one device in one epoch %s, every possible answer would have been at most e^%s times more or less "
         "likely%s. "
         "That devices reported, how often and when, is not hidden.",
         accuracy, local_mechanism_words(&local->versions[0].policy),
         local->count > 1 ? " (earlier versions of the policy as they said)" : "", (long long)local->contributions,
-        epoch, memo, asked->tenant.name, (long long)asked_epochs(asked), epsilon, rho, delta, others(asked), epsilon,
+        epoch, memo, asked->tenant.name, epochs, epsilon, rho, delta, others(asked), epsilon,
         asked->loss.delta > 0 ? ", but for a probability of delta" : "");
     buffer_text(out, "\"statement\":");
     buffer_json(out, text);

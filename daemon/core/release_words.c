@@ -73,7 +73,7 @@ static void privacy_words(const struct asked *asked, char *out, size_t size)
 
 static void cost_words(const struct asked *asked, char *out, size_t size)
 {
-    char epsilon[32], rho[32], amounts[128];
+    char epsilon[32], rho[32], amounts[128], devices[EACH_SIZE], epochs[EACH_SIZE];
 
     loss_amount_format(&asked->loss, LOSS_EPSILON, epsilon);
     loss_amount_format(&asked->loss, LOSS_RHO, rho);
@@ -83,10 +83,11 @@ static void cost_words(const struct asked *asked, char *out, size_t size)
         running_cost_words(asked, amounts, out, size);
         return;
     }
-    snprintf(out, size, "It cost each of the %lld devices %s, and tenant %s, in each of %lld epochs: %s.",
-             (long long)asked->charged_count,
+    each_words(asked->charged_count, "device", devices);
+    each_words(asked_epochs(asked), "epoch", epochs);
+    snprintf(out, size, "It cost %s %s, and tenant %s, in %s of its window: %s.", devices,
              query_is_shared(asked->query) ? "that nobody had asked this of before" : "asked", asked->tenant.name,
-             (long long)asked_epochs(asked), amounts);
+             epochs, amounts);
 }
 
 void put_statement(struct buffer *out, const struct asked *asked, const char *interval)

@@ -103,8 +103,22 @@ void duration_words(int64_t ms, char out[DURATION_SIZE])
         snprintf(out, DURATION_SIZE, "%lld min", s / 60);
     else if (s < 7200)
         snprintf(out, DURATION_SIZE, "%lld min %lld s", s / 60, s % 60);
+    else if (s % 86400 == 0 && s > 86400)
+        snprintf(out, DURATION_SIZE, "%lld days", s / 86400);
+    else if (s % 3600 / 60 == 0)
+        snprintf(out, DURATION_SIZE, "%lld h", s / 3600);
     else
         snprintf(out, DURATION_SIZE, "%lld h %lld min", s / 3600, s % 3600 / 60);
+}
+
+void each_words(int64_t count, const char *one, char out[EACH_SIZE])
+{
+    if (count == 0)
+        snprintf(out, EACH_SIZE, "no %s", one);
+    else if (count == 1)
+        snprintf(out, EACH_SIZE, "the one %s", one);
+    else
+        snprintf(out, EACH_SIZE, "each of the %lld %ss", (long long)count, one);
 }
 
 int unguessable_text(struct core *core, size_t count, char *out)

@@ -21,9 +21,13 @@ void detail_number(struct detail *detail, const char *key, int64_t value);
 void detail_hex(struct detail *detail, const char *key, struct bytes value);
 const char *detail_end(struct detail *detail);
 
-/* "81 s", "3 min 5 s", "2 h 10 min". */
+/* "81 s", "3 min 5 s", "2 h 10 min", "24 h", "7 days". */
 #define DURATION_SIZE 32
 void duration_words(int64_t ms, char out[DURATION_SIZE]);
+
+/* "no device", "the one device", "each of the 3 devices". one: at most 16 characters. */
+#define EACH_SIZE 64
+void each_words(int64_t count, const char *one, char out[EACH_SIZE]);
 
 /* count random bytes in base64url without padding: out gets 4 characters for 3 bytes, and a NUL. count <= 48. */
 int unguessable_text(struct core *core, size_t count, char *out);

@@ -104,9 +104,10 @@ static void a_plan_leaves_out_what_it_does_not_say(void **state)
     shows(plan_show, "{\"query\":\"mean\",\"replay\":false,\"error95\":null,\"l2_error\":null,\"first\":null}",
           "query                mean\n"
           "95 % interval        only the answer can tell\n");
-    shows(plan_show, "{\"query\":\"mean\",\"replay\":false,\"error95\":\"5\",\"first\":{\"times\":3}}",
+    shows(plan_show, "{\"query\":\"mean\",\"replay\":false,\"error95\":\"5\",\"unit\":\"Cel\",\"first\":{\"times\":3}}",
           "query                mean\n"
-          "95 % interval        5\n"
+          "95 % interval        5 Cel\n"
+          "unit                 Cel\n"
           "times it fits        3\n");
     shows(plan_show, "{\"replay\":true,\"epochs\":0}",
           "would pass           yes: it was answered before, and the stored answer comes at no cost\n");

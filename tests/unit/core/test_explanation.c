@@ -16,7 +16,7 @@ static void explain(struct lab *lab, const struct caller *caller, int64_t id, ch
 static const char words_of_a_mean[] =
     "Release 1 told tenant acme the noised mean of sensor temperature from 2025-10-09T00:00:00Z until "
     "2025-10-09T08:53:20.001Z, over 2 devices (all that its grants cover). What it protects is one device"
-    " in one epoch of 24 h 0 min (unit device-epoch): all raw readings that the device gave in that "
+    " in one epoch of 24 h (unit device-epoch): all raw readings that the device gave in that "
     "epoch, against none of them (adjacency zero-out). The answer is differentially private with epsilon "
     "1: whoever sees it, whatever they know besides and whatever they compute from it, nothing is more "
     "than e^1 times as likely with those readings as without them, or the other way round. Its rho "
@@ -29,7 +29,7 @@ static const char words_of_a_mean[] =
     "since each has a filter of its own and losses add up; the lifetime odometer of the device counts "
     "them and has no cap. Nor which devices there are and were asked, nor when those that add noise on "
     "board posted, whose readings were charged by themselves as they came in. And this host is trusted: "
-    "it sees raw readings, which it deletes after 168 h 0 min.";
+    "it sees raw readings, which it deletes after 7 days.";
 
 /* The whole paragraph but for the interval, which hangs on noise. */
 static void a_mean_is_explained_in_these_words(void **state)

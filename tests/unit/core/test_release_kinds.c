@@ -466,7 +466,7 @@ static void an_answer_says_in_words_what_it_promises(void **state)
     assert_non_null(strstr(words, "With 95 % certainty the true count of the readings that count is between "));
     assert_non_null(strstr(words, "at most e^0.5 times more or less likely"));
     assert_non_null(strstr(
-        words, "each of the 1 devices asked, and tenant acme, in each of 1 epochs: epsilon 0.5, rho 0.110599609, "
+        words, "the one device asked, and tenant acme, in the one epoch of its window: epsilon 0.5, rho 0.110599609, "
                "delta 0."));
     json_decref(answer);
 }

@@ -166,8 +166,11 @@ static void says_durations_as_people_do(void **state)
     static const struct {
         int64_t ms;
         const char *words;
-    } cases[] = { { 0, "0 s" },         { 81000, "81 s" },         { 119000, "119 s" },        { 185000, "3 min 5 s" },
-                  { 900000, "15 min" }, { 7800000, "2 h 10 min" }, { 86400000, "24 h 0 min" }, { -5, "0 s" } };
+    } cases[] = { { 0, "0 s" },         { 81000, "81 s" },
+                  { 119000, "119 s" },  { 185000, "3 min 5 s" },
+                  { 900000, "15 min" }, { 7800000, "2 h 10 min" },
+                  { 86400000, "24 h" }, { 604800000, "7 days" },
+                  { 90000000, "25 h" }, { -5, "0 s" } };
     char out[DURATION_SIZE];
 
     (void)state;
