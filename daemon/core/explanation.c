@@ -57,18 +57,49 @@ static const char *member(const char *from, const char *name, char out[MEMBER_SI
     return at;
 }
 
+static bool is_of(const struct explained *it, const char *query)
+{
+    return strcmp(it->release.query, query) == 0;
+}
+
+/* One value for each device, which tenants share. */
+static bool is_shared(const struct explained *it)
+{
+    return is_of(it, "device-count") || is_of(it, "device-sum");
+}
+
 static void say_what(struct buffer *out, const struct explained *it)
 {
+    static const char *const names[][2] = {
+        { "top", "counts of the largest categories" }, { "device-count", "count, device by device," },
+        { "device-sum", "sum, device by device," },    { "vector-sum", "sum of the vectors" },
+        { "running-count", "running count" },
+    };
     const struct release *release = &it->release;
+    const char *name = release->query;
     char from[32], to[32];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (is_of(it, names[i][0]))
+            name = names[i][1];
 
     time_format(release->from_ms, from);
     time_format(release->to_ms, to);
     buffer_format(out, "Release %lld told tenant %s the noised %s of sensor %s from %s until %s, over %lld device%s (",
-                  (long long)release->id, release->tenant, release->query, release->sensor, from, to,
-                  (long long)release->cohort, release->cohort == 1 ? "" : "s");
+                  (long long)release->id, release->tenant, name, release->sensor, from, to, (long long)release->cohort,
+                  release->cohort == 1 ? "" : "s");
     buffer_text(out, release->selector[0] != '\0' ? release->selector : "all that its grants cover");
     buffer_text(out, "). ");
+}
+
+/* The tenant chose the id, or a schedule did. */
+static void say_request(struct buffer *out, const struct explained *it)
+{
+    buffer_text(out, "Asked again under its request id ");
+    buffer_text(out, it->release.request);
+    buffer_text(out, " it is given again, the same bytes, and nothing is charged for that. ");
+    if (it->paid_by == 0 && strncmp(it->release.request, "schedule:", 9) == 0)
+        buffer_text(out, "Such an id is that of one run of a schedule: each run is another answer and charged anew. ");
 }
 
 static void say_label(struct buffer *out, const struct explained *it)
@@ -151,9 +182,10 @@ static void say_noise(struct buffer *out, const struct explained *it)
     const char *at = strstr(answer_of(it), "\"noise\":[");
     const char *between = "";
 
-    buffer_format(out,
-                  "Each number in it had noise added that was drawn once, in whole numbers, from the discrete %s "
-                  "distribution: ",
+    buffer_format(out, "%s had noise added that was drawn once, in whole numbers, from the discrete %s distribution: ",
+                  is_of(it, "mean") || is_of(it, "variance") || is_of(it, "quantiles") || it->paid_by != 0
+                      ? "It was computed from noised numbers and from nothing else, and each of those"
+                      : "Each number in it",
                   is_gauss ? "Gaussian" : "Laplace");
     while ((at = member(at, "quantity", quantity)) != NULL) {
         if (member(at, is_gauss ? "variance_num" : "scale_num", num) == NULL)
@@ -216,6 +248,19 @@ static void percent_of(int64_t part, int64_t whole, char out[32])
     fixed_format(tenths > INT64_MAX ? INT64_MAX : (int64_t)tenths, 1, out);
 }
 
+/* What a device was charged when its value was drawn holds for all who get it. */
+static void say_shared(struct buffer *out, const struct explained *it)
+{
+    char charged[MEMBER_SIZE];
+
+    member(answer_of(it), "charged", charged);
+    buffer_format(out,
+                  "The value of a device is drawn once and kept: every tenant that asks the same of it gets the same "
+                  "number, which tells no more however many have it, and the device is charged once. With this release "
+                  "%s of the %lld %s charged; of every other an earlier release had asked the same. ",
+                  charged, (long long)it->release.cohort, strcmp(charged, "1") == 0 ? "was" : "were");
+}
+
 static void say_filter(struct buffer *out, const struct explained *it)
 {
     const struct loss whole = loss_of_caps(&it->filter_cap);
@@ -225,7 +270,9 @@ static void say_filter(struct buffer *out, const struct explained *it)
     buffer_format(out,
                   "Each device asked has a filter, which bounds what all answers to all tenants together tell of it in "
                   "an epoch; %s used",
-                  it->paid_by != 0 ? "its series" : "this one");
+                  it->paid_by != 0 ? "its series"
+                  : is_shared(it)  ? "where a value was drawn for this one, it"
+                                   : "this one");
     if (!loss->impure && whole.ueps > 0) {
         loss_amount_format(&whole, LOSS_EPSILON, cap);
         percent_of(loss->ueps, whole.ueps, percent);
@@ -243,17 +290,22 @@ static void say_limits(struct buffer *out, const struct core *core, const struct
 {
     char kept[DURATION_SIZE], life[32];
     struct loss whole = loss_of_caps(&core->settings.life_cap);
+    const int64_t amounts[] = { whole.ueps, whole.nrho, whole.delta };
+    const char *between = "";
 
     duration_words(it->policy.retention_ms, kept);
     buffer_text(out,
                 "What it does not protect: a device over many epochs, since each has a filter of its own and losses "
-                "add up; the lifetime odometer of the device counts them");
-    if (whole.ueps > 0) {
-        loss_amount_format(&whole, LOSS_EPSILON, life);
-        buffer_format(out, " and stops at epsilon %s", life);
-    } else {
-        buffer_text(out, " and has no cap");
+                "add up; the lifetime odometer of the device counts them, and stops at the cap, if any, that was set "
+                "when the device was registered (now: ");
+    for (int i = 0; i < 3; i++) {
+        if (amounts[i] == 0 || amounts[i] >= LOSS_MAX)
+            continue;
+        loss_amount_format(&whole, (enum loss_currency)(LOSS_EPSILON + i), life);
+        buffer_format(out, "%s%s %s", between, loss_currency_name((enum loss_currency)(LOSS_EPSILON + i)), life);
+        between = ", ";
     }
+    buffer_text(out, between[0] != '\0' ? ")" : "none)");
     buffer_format(
         out,
         ". Nor which devices there are and were asked, nor when those that add noise on board posted, whose "
@@ -324,7 +376,10 @@ int release_explain(struct core *core, const struct caller *caller, int64_t id, 
         say_series(&text, it);
         say_noise(&text, it);
         say_interval(&text, it);
+        if (is_shared(it))
+            say_shared(&text, it);
         say_filter(&text, it);
+        say_request(&text, it);
         say_limits(&text, core, it);
     }
     if (r == 0)

@@ -358,11 +358,13 @@ static void put_privacy(struct buffer *out, const struct asked *asked)
     buffer_format(out, "\"delta\":\"0\",\"privacy\":{\"mechanism\":\"discrete %s\",\"unit\":\"device-epoch\",",
                   asked->mechanism == MECHANISM_GAUSS ? "Gaussian" : "Laplace");
     buffer_format(out, "\"epoch_ms\":%lld,", (long long)asked->policy.epoch_ms);
-    put_text(
-        out, "adjacency",
-        "zero-out: all raw readings of one device in one epoch, against none of them; readings noised on the device "
-        "were charged when they came in, and that they came is not hidden; the loss was charged to each device asked "
-        "in each epoch of the window");
+    buffer_format(
+        out,
+        "\"adjacency\":\"zero-out: all raw readings of one device in one epoch, against none of them; readings noised "
+        "on "
+        "the device were charged when they came in, and that they came is not hidden; the loss was charged to each "
+        "device %s in each epoch of the window\",",
+        query_is_shared(asked->query) ? "that nobody had asked this of before," : "asked");
     buffer_format(out, "\"contributions\":%lld,\"policy_version\":%lld,\"noise\":[",
                   (long long)asked->policy.contributions, (long long)asked->policy.version);
     for (size_t i = 0; i < asked->part_count; i++) {
