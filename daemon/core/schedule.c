@@ -127,6 +127,9 @@ static int order_read(const struct schedule_order *order, const struct tenant *t
         order->every_ms >= now_ms) /* a window from 0 on would be one from its epoch's start */
         return refuse(why, REFUSED_INVALID, "every", "as 1h or 1d", "a schedule runs every %lld s to %lld days",
                       SCHEDULE_EVERY_MIN_MS / 1000, SCHEDULE_EVERY_MAX_MS / 86400000);
+    if (release_is_running(release->query) && release->step_ms > 0 && order->every_ms % release->step_ms != 0)
+        return refuse(why, REFUSED_INVALID, "every", "as the step, or a multiple of it",
+                      "running counts change as their steps end, and the schedule would run in between");
     out->created_ms = now_ms;
     out->next_ms = schedule_due_after(out, now_ms);
     if (schedule_has_ended(out))

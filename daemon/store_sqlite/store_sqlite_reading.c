@@ -14,10 +14,10 @@
 /* The first of one kind of the whole epoch, whatever the window: which ones these are, nothing that comes later
  * changes.
  */
-#define FIRST(noised)                                                           \
+#define FIRST(noised, only)                                                     \
     "SELECT * FROM (SELECT received_ms FROM reading INDEXED BY reading_asked"   \
     " WHERE device_id = ?1 AND sensor = ?2 AND epoch = ?3 AND noised = " noised \
-    " AND (tenant_id IS NULL OR tenant_id = ?4) AND scale = ?7 ORDER BY id LIMIT ?8)"
+    " AND (tenant_id IS NULL OR tenant_id = ?4)" only " ORDER BY id LIMIT ?8)"
 
 enum { INSERT, AGGREGATE, VALUES, REPORTS, STEPS, EXPIRE, EXPIRE_VECTORS, COUNT_RAW, COUNT_NOISED };
 
@@ -29,8 +29,10 @@ static const struct statements statements = {
         [AGGREGATE] = "SELECT count(*), coalesce(sum(value), 0) FROM (" NEWEST_RAW ")",
         [VALUES] = NEWEST_RAW,
         [REPORTS] = NEWEST("1", "value, policy_version", ""),
-        [STEPS] = "SELECT (received_ms - ?5) / ?9 + 1, count(*) FROM (" FIRST("0") " UNION ALL " FIRST(
-            "1") ") WHERE received_ms >= ?5 AND received_ms < ?6 GROUP BY 1 ORDER BY 1",
+        [STEPS] =
+            "SELECT (received_ms - ?5) / ?9 + 1, count(*) FROM (" FIRST("0", " AND scale = ?7") " UNION ALL " FIRST(
+                "1", "") ")"
+                         " WHERE received_ms >= ?5 AND received_ms < ?6 GROUP BY 1 ORDER BY 1",
         [EXPIRE] = "DELETE FROM reading WHERE id IN (SELECT r.id FROM policy p CROSS JOIN reading r"
                    " INDEXED BY reading_raw ON r.sensor = p.sensor AND r.policy_version = p.version"
                    " WHERE r.noised = 0 AND r.received_ms <= ?1 - p.retention_ms"

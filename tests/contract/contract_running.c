@@ -260,7 +260,9 @@ static void the_first_readings_of_each_kind_count_whatever_comes_later(void **st
         add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = then, .sensor = "load" });
         add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = then, .scale = 2 });
     }
-    int64_t counts[5] = { 0 }, early[5] = { 0 }, own[5] = { 0 };
+    add_reading(store,
+                (struct reading){ .device_id = e, .epoch = 100, .received_ms = NOW, .noised = true, .scale = 2 });
+    int64_t counts[5] = { 0 }, reports[5] = { 0 }, early[5] = { 0 }, own[5] = { 0 };
     ok(store->reading_steps(store, &query, 1000, see_step, counts));
     assert_int_equal(counts[1], 2);
     assert_int_equal(counts[2], 1);
@@ -271,6 +273,12 @@ static void the_first_readings_of_each_kind_count_whatever_comes_later(void **st
     assert_int_equal(early[1], 2);
     assert_int_equal(early[2], 1);
     assert_int_equal(early[3] + early[4], 0);
+    query.device_id = e; /* noised on board at whatever scale: an answer to be counted is one, too */
+    query.contributions = 9;
+    ok(store->reading_steps(store, &query, 1000, see_step, reports));
+    assert_int_equal(reports[1], 2 + 1);
+    query.device_id = d;
+    query.contributions = 3;
     query.tenant_id = 2; /* its own containers' readings, too: the bound is shared with the device's */
     query.to_ms = NOW + 4000;
     ok(store->reading_steps(store, &query, 1000, see_step, own));

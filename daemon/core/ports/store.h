@@ -403,9 +403,9 @@ struct store {
     /* Of raw readings, clamped: how many, and their sum; or each of them, newest first. */
     int (*reading_aggregate)(struct store *store, const struct aggregate_query *query, struct aggregate *out);
     int (*reading_values)(struct store *store, const struct aggregate_query *query, EACH(reading_value));
-    /* How many readings, raw and noised, each step of the window has that has any; steps are counted from its start. Of
-     * the epoch's readings the contributions that came first count, raw and noised ones each by themselves, so that no
-     * later one changes what an earlier step has. */
+    /* How many readings, raw ones of the query's scale and all noised ones, each step of the window has that has any;
+     * steps are counted from its start. Of the epoch's readings the contributions that came first count, raw and noised
+     * ones each by themselves, so that no later one changes what an earlier step has. */
     int (*reading_steps)(struct store *store, const struct aggregate_query *query, int64_t step_ms, EACH(step_count));
     /* Those noised on board, as they came in, newest first. */
     int (*reading_reports)(struct store *store, const struct aggregate_query *query, EACH(reading_report));

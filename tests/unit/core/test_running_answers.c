@@ -434,12 +434,14 @@ static void a_schedule_pays_once_an_epoch(void **state)
 {
     struct lab *lab = *state;
     const struct schedule_order order = { .release = hourly(EPSILON), .every_ms = HOUR };
+    const struct schedule_order between = { .release = hourly(EPSILON), .every_ms = HOUR + HOUR / 2 };
     struct device device = lab_device(lab, "thermo-1");
     struct schedule_plan plan;
     struct schedule schedule;
     int64_t next_ms;
 
     lab->world->clock.now_ms = MIDNIGHT + 1; /* no step has ended: that is no reason against a schedule */
+    assert_int_equal(schedule_preview(lab->core, &lab->acme->caller, &between, &plan, &lab->why), REFUSED_INVALID);
     assert_int_equal(schedule_preview(lab->core, &lab->acme->caller, &order, &plan, &lab->why), 0);
     assert_int_equal(plan.runs_per_epoch, 24);
     assert_int_equal(plan.per_epoch.ueps, EPSILON);
