@@ -4,6 +4,7 @@ import collections
 import json
 import pathlib
 import random
+import resource
 import select
 import signal
 import sqlite3
@@ -21,7 +22,7 @@ SYNCS = 40 if FULL else 8
 KILLS = 300 if FULL else 8
 STRIDE = 1 if FULL else 9  # of the system calls of a batch
 EPSILON = 0.01
-CHANGED = 0x44
+CHANGED, FAULT = 0x44, 0xA0
 
 
 class Device:
@@ -47,15 +48,21 @@ class Device:
                                    json.dumps([{"n": "load", "v": value}]).encode())
         self.raw.send(self.pending)
 
-    def take(self):
-        """Whether the pack on its way is acknowledged now."""
+    def answer(self):
+        """The code of an answer to the pack on its way; None: there is none yet."""
         try:
             kind, code, number, _, _, payload = parse(self.raw.socket.recv(2048))
         except OSError:
-            return False
+            return None
         if self.pending is None or number != self.id:
+            return None
+        assert kind == ACK and code in (CHANGED, FAULT), (self.name, kind, code, payload)
+        return code
+
+    def take(self):
+        """Whether the pack on its way is acknowledged now."""
+        if self.answer() != CHANGED:
             return False
-        assert (kind, code) == (ACK, CHANGED), (self.name, kind, code, payload)
         self.pending = None
         return True
 
@@ -163,6 +170,29 @@ class TestGroupCommit(IngestCase):
         now = w.json("status")["coap_counters"]
         self.assertGreaterEqual(now["coap_answers_held"] - counted["coap_answers_held"], 60)
         self.assertLess(now["coap_batches"] - counted["coap_batches"], 30)
+        self.end()
+
+
+class TestFullDisk(IngestCase):
+    def test_what_cannot_be_saved_is_not_acknowledged_and_is_taken_when_it_comes_again(self):
+        self.open(30, 5)
+        w = self.world
+        w.kill()
+        w.start(under=["env", "--ignore-signal=XFSZ"])
+        for device in self.crowd.devices:
+            device.send()
+        self.crowd.settle()
+        kept = w.json("status")["counters"]["telemetry_stored"]
+        _, most = resource.prlimit(w.daemon.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))  # no file may grow
+        refused = set()
+        for device in self.crowd.devices:
+            device.send()
+        wait_until(lambda: refused.update(device.name for device in self.crowd.devices if device.answer() == FAULT) or len(refused) == 30,
+                   60, "a fault for every pack")
+        self.assertEqual(w.json("status")["counters"]["telemetry_stored"], kept)
+        resource.prlimit(w.daemon.pid, resource.RLIMIT_FSIZE, (most, most))
+        self.crowd.settle()  # the same messages once more
+        self.assertEqual(w.json("status")["counters"]["telemetry_stored"], kept + 30)
         self.end()
 
 
