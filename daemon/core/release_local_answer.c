@@ -236,9 +236,8 @@ static void put_words(struct buffer *out, const struct asked *asked)
         text, sizeof(text),
         "%s Each reading was noised on its device, by %s%s, and charged to the device's filter as it came in, at "
         "most %lld of a device in an epoch of %s.%s This answer is made of such reports alone: it cost the devices "
-        "nothing more, and tenant %s, in %s of its window: epsilon %s, rho %s, delta %s. Whatever one device "
-        "readings of one device in one epoch %s, every possible answer would have been at most e^%s times more or less "
-        "likely%s. "
+        "nothing more, and tenant %s, in %s of its window: epsilon %s, rho %s, delta %s. Had all readings of one "
+        "device in one epoch been %s, every possible answer would have been at most e^%s times more or less likely%s. "
         "That devices reported, how often and when, is not hidden.",
         accuracy, local_mechanism_words(&local->versions[0].policy),
         local->count > 1 ? " (earlier versions of the policy as they said)" : "", (long long)local->contributions,

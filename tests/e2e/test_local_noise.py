@@ -110,6 +110,9 @@ class TestReports(WorldCase):
         explained = w.ctl("privacy", "explain", str(first["id"]))
         self.assertIn("this host neither", explained)
         self.assertTrue(w.json("privacy", "ledger", "verify")["holds"])
+        export = w.folder / "ledger.jsonl"
+        w.ctl("privacy", "export", "--output", str(export))
+        w.offline("privacy", "ledger", "verify", "--file", str(export), "--key", str(w.public))
         w.kill()
         database = sqlite3.connect(w.folder / "state/tinypart.db")
         rows = database.execute("SELECT count(*), count(device_id), count(cohort_id), count(tenant_id) FROM charge WHERE cause = 'release'").fetchone()

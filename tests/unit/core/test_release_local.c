@@ -682,6 +682,9 @@ static void it_is_explained_without_this_host_being_trusted(void **state)
     assert_non_null(strstr(text, "told tenant acme the histogram of sensor door"));
     assert_non_null(strstr(text, "noised on its device, by k-ary randomised response"));
     assert_non_null(strstr(text, "epsilon 4.394452")); /* 4 ln 3, rounded up each time */
+    assert_non_null(strstr(text,
+                           "Had all readings of one device in one epoch been any others, every possible answer would "
+                           "have been at most e^4.394452 times more or less likely. That devices reported"));
     assert_non_null(strstr(text, "this host neither"));
 }
 
