@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/lines.h"
 
@@ -66,6 +67,29 @@ void answer_show(const struct output *output, json_t *answer, const struct colum
         return;
     fputc('\n', output->out);
     lines_print(output->out, text_of(answer, "statement"), lines_width(output->out), 0, 0);
+}
+
+void durations_tidy(json_t *object)
+{
+    static const struct {
+        json_int_t ms;
+        const char *word;
+    } units[] = { { 86400000, "d" }, { 3600000, "h" }, { 60000, "min" }, { 1000, "s" }, { 1, "ms" } };
+    const char *key;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(object, next, key, value)
+    {
+        const size_t size = strlen(key);
+        const json_int_t ms = json_integer_value(value);
+        if (!json_is_integer(value) || size < 3 || strcmp(key + size - 3, "_ms") != 0)
+            continue;
+        size_t i = 0;
+        while (ms % units[i].ms != 0)
+            i++;
+        put(object, key, "%lld %s", (long long)(ms / units[i].ms), ms == 0 ? "s" : units[i].word);
+    }
 }
 
 void plan_show(const struct output *output, json_t *plan, const struct column *columns)

@@ -1,6 +1,7 @@
 /* cmd_policy.c - noise policies of sensors, and tenants' budgets. */
 #include <stdio.h>
 
+#include "cli/answer.h"
 #include "cli/bar.h"
 #include "cli/common.h"
 #include "daemon/base/text.h"
@@ -20,6 +21,33 @@ static const struct column policy_columns[] = {
     { NULL, NULL, false },
 };
 
+/* For people; programs get the signed document, too. */
+static const struct column one_columns[] = {
+    { "sensor", "sensor", false },
+    { "version", "version", false },
+    { "measured in", "unit_text", false },
+    { "from", "lower", false },
+    { "up to", "upper", false },
+    { "steps a unit", "scale", false },
+    { "dimension", "dimension", false },
+    { "each clipped to", "norm", false },
+    { "readings that count", "contributions", false },
+    { "a device gives one", "interval_ms", false },
+    { "kept for", "retention_ms", false },
+    { "noised on board by", "mechanism", false },
+    { "parameter", "parameter_num", false },
+    { "divided by", "parameter_den", false },
+    { "memoised in steps of", "memo_step", false },
+    { "epsilon a reading", "loss_per_reading.epsilon", false },
+    { "rho a reading", "loss_per_reading.rho", false },
+    { "delta a reading", "loss_per_reading.delta", false },
+    { "protects", "unit", false },
+    { "epochs of", "epoch_ms", false },
+    { "adjacency", "adjacency", false },
+    { "made", "created_at", false },
+    { NULL, NULL, false },
+};
+
 static const struct column budget_columns[] = {
     { "tenant", "tenant", false },
     { "epsilon an epoch", "epsilon", false },
@@ -31,7 +59,7 @@ static const struct column budget_columns[] = {
     { "rho spent", "spent.rho", false },
     { "delta an epoch", "terms.cap.delta", false },
     { "delta spent", "spent.delta", false },
-    { "all of pure epsilon", "spent.pure", false },
+    { "only pure epsilon", "spent.pure", false },
     { "unlocked by now", "unlocked.epsilon", false },
     { "unlocked at start %", "terms.unlock_percent", false },
     { "reserve, each device", "terms.reserve.epsilon", false },
@@ -114,8 +142,15 @@ static int policy_list(struct call *call)
 static int policy_show(struct call *call)
 {
     struct path path = path_of("/v1/policies/%s", call->arguments[0]);
+    json_t *policy = NULL;
 
-    return common_show(call, &path, NULL);
+    int r = client_json(call->client, "GET", &path, NULL, &policy);
+    if (r == EXIT_DONE && !call->output->is_json)
+        durations_tidy(policy);
+    if (r == EXIT_DONE)
+        call->output->object(call->output, policy, one_columns);
+    json_decref(policy);
+    return r;
 }
 
 static int budget_set(struct call *call)

@@ -1,4 +1,5 @@
 /* cmd_schedule.c - releases that are asked for again and again. */
+#include "cli/answer.h"
 #include "cli/common.h"
 
 static const struct column schedule_columns[] = {
@@ -12,14 +13,14 @@ static const struct column schedule_columns[] = {
 };
 
 static const struct column one_columns[] = {
-    { "tenant", "tenant", false },         { "query", "query", false },
-    { "sensor", "sensor", false },         { "selector", "selector", false },
-    { "every, in ms", "every_ms", false }, { "until", "until", false },
-    { "state", "state", false },           { "next run", "next_at", false },
-    { "last run", "last_at", false },      { "its release", "last_release", false },
-    { "runs answered", "runs", false },    { "runs refused", "refused", false },
-    { "runs missed", "missed", false },    { "last refused because", "problem", false },
-    { "each run costs", "loss", false },   { NULL, NULL, false },
+    { "tenant", "tenant", false },       { "query", "query", false },
+    { "sensor", "sensor", false },       { "selector", "selector", false },
+    { "every", "every_ms", false },      { "until", "until", false },
+    { "state", "state", false },         { "next run", "next_at", false },
+    { "last run", "last_at", false },    { "its release", "last_release", false },
+    { "runs answered", "runs", false },  { "runs refused", "refused", false },
+    { "runs missed", "missed", false },  { "last refused because", "problem", false },
+    { "each run costs", "loss", false }, { NULL, NULL, false },
 };
 
 static const struct column plan_columns[] = {
@@ -118,6 +119,7 @@ static int show(struct call *call)
     if (r == EXIT_DONE && call->output->is_json) {
         call->output->object(call->output, schedule, NULL);
     } else if (r == EXIT_DONE) {
+        durations_tidy(schedule);
         call->output->object(call->output, schedule, one_columns);
         show_plan(call, json_object_get(schedule, "plan"));
     }

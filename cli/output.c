@@ -244,7 +244,12 @@ static void print_member(const struct output *output, const char *title, int wid
     }
     append_value(value, text, sizeof(text));
     append(name, sizeof(name), title);
-    fprintf(output->out, "%-*s %s\n", width, name, text);
+    if (output->width == 0) {
+        fprintf(output->out, "%-*s %s\n", width, name, text);
+        return;
+    }
+    fprintf(output->out, "%-*s ", width, name);
+    lines_print(output->out, text, output->width, (size_t)width + 1, (size_t)width + 1);
 }
 
 static void table_object(const struct output *output, const json_t *object, const struct column *columns)

@@ -1,7 +1,32 @@
 """Privacy for people: schedules and what they will cost."""
+import fcntl
 import json
+import os
+import pty
+import struct
+import subprocess
+import termios
 
-from harness import Refused, WorldCase, wait_until
+from harness import BIN, ENVIRONMENT, Refused, WorldCase, wait_until
+
+
+def on_a_terminal(*command, columns=80):
+    """What a person with a terminal of so many columns sees: (exit code, lines)."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=ENVIRONMENT)
+    os.close(theirs)
+    text = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not part:
+            break
+        text += part
+    os.close(ours)
+    return process.wait(60), text.decode().replace("\r\n", "\n").splitlines()
 
 
 class TestSchedules(WorldCase):
@@ -81,3 +106,19 @@ class TestSchedules(WorldCase):
         self.assertRegex(shown, r"(#|█){10}(-|░){30}  0\.5 of 2 epsilon")
         self.assertIn("renews at", shown)
         self.assertEqual(json.loads(w.ctl("-o", "json", "budget", "show", "bolt"))["spent_epsilon"], "0.5")
+
+    def test_5_all_of_it_is_read_in_eighty_columns(self):
+        w = self.world
+        ask = ["release", "create", "--tenant", "bolt", "--sensor", "load", "--selector", "", "--epsilon", "0.1"]
+        bins = w.json(*ask, "--query", "histogram", "--edges", "0,5,10", "--request", "a-histogram")["id"]
+        for words, code, expected in (
+                (["release", "list"], 0, "REQUEST  a-histogram"), (["release", "show", "1"], 0, "the one epoch of its window"),
+                (["release", "show", str(bins)], 0, "LOW HIGH COUNT"), (["schedule", "list"], 0, "none"), (["budget", "show", "bolt"], 0, "left"),
+                (["policy", "show", "load"], 0, "epochs of            24 h"), (["policy", "list"], 0, "SENSOR        load"),
+                ([*ask, "--query", "count", "--dry-run"], 0, "readings"), (["privacy", "ledger", "verify"], 0, "holds                yes"),
+                (["release", "create", "--tenant", "bolt", "--sensor", "load", "--selector", "", "--epsilon", "3", "--query", "count"], 1,
+                 "       "), (["privacy", "explain", "1"], 0, "differentially private")):
+            ended, lines = on_a_terminal(str(BIN / "tinypartctl"), "--socket", str(w.folder / "ctl.sock"), *words)
+            self.assertEqual(ended, code, lines)
+            self.assertIn(expected, "\n".join(lines))
+            self.assertLessEqual(max(map(len, lines)), 84, lines)  # a digest beside its title is one word

@@ -113,12 +113,30 @@ static void a_plan_leaves_out_what_it_does_not_say(void **state)
           "would pass           yes: it was answered before, and the stored answer comes at no cost\n");
 }
 
+static void durations_are_said_in_the_largest_unit_that_fits(void **state)
+{
+    (void)state;
+    json_t *object = json_pack("{s:i, s:i, s:i, s:i, s:i, s:n, s:i}", "a_ms", 604800000, "b_ms", 5400000, "c_ms", 1500,
+                               "d_ms", 0, "e_ms", 30000, "f_ms", "count", 5);
+
+    durations_tidy(object);
+    assert_string_equal(json_string_value(json_object_get(object, "a_ms")), "7 d");
+    assert_string_equal(json_string_value(json_object_get(object, "b_ms")), "90 min");
+    assert_string_equal(json_string_value(json_object_get(object, "c_ms")), "1500 ms");
+    assert_string_equal(json_string_value(json_object_get(object, "d_ms")), "0 s");
+    assert_string_equal(json_string_value(json_object_get(object, "e_ms")), "30 s");
+    assert_true(json_is_null(json_object_get(object, "f_ms")));
+    assert_int_equal(json_integer_value(json_object_get(object, "count")), 5);
+    json_decref(object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_number_has_its_interval_beside_it),
         cmocka_unit_test(what_is_not_there_says_why),
         cmocka_unit_test(cells_are_tables),
+        cmocka_unit_test(durations_are_said_in_the_largest_unit_that_fits),
         cmocka_unit_test(a_plan_leaves_out_what_it_does_not_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
