@@ -322,7 +322,7 @@ static void the_first_vectors_of_a_device_and_epoch_are_kept_and_no_more(void **
 static void vectors_expire_with_the_readings_and_go_with_their_device(void **state)
 {
     struct store *store = *state;
-    int64_t d = add_device(store, "d", "tinypart"), deleted = 0;
+    int64_t d = add_device(store, "d", "tinypart"), deleted = 0, raw, noised;
     struct aggregate_query query = a_query(d, 1);
 
     add_policy(store, "temperature", 1000);
@@ -333,12 +333,16 @@ static void vectors_expire_with_the_readings_and_go_with_their_device(void **sta
     assert_int_equal(deleted, 0);
     ok(in_transaction(store, store->reading_expire(store, NOW + 1001, 2, &deleted)));
     assert_int_equal(deleted, 2); /* the reading and one vector: at most limit of both */
+    ok(store->reading_count(store, &raw, &noised));
+    assert_int_equal(raw, 2);
     assert_int_equal(vectors_of(store, &query).count, 2);
     ok(in_transaction(store, store->reading_expire(store, NOW + 1001, 10, &deleted)));
     assert_int_equal(deleted, 1);
     assert_int_equal(vectors_of(store, &query).count, 1);
     ok(in_transaction(store, store->device_delete(store, d)));
     assert_int_equal(vectors_of(store, &query).count, 0);
+    ok(store->reading_count(store, &raw, &noised));
+    assert_int_equal(raw, 0);
 }
 
 int contract_readings(void)

@@ -37,7 +37,7 @@ class TestRound(WorldCase):
         number = w.json("rollout", "create", "--tenant", "acme", "--image", "vector:1", "--selector", "site=lyon", "--slot", "0")["id"]
         self.assertEqual({step["state"] for step in w.rollout_ends(number).values()}, {"installed"})
         wait_until(lambda: self.kept() >= 3, 60, "a vector of each device")
-        self.assertEqual(w.json("status")["registry"]["readings_raw"], 0)
+        self.assertEqual(w.json("status")["registry"]["readings_raw"], 3)
 
     def test_2_dry_run_shows_what_a_round_costs(self):
         plan = self.ask("--rho", "4", "--dry-run")

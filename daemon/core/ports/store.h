@@ -411,6 +411,7 @@ struct store {
     int (*reading_reports)(struct store *store, const struct aggregate_query *query, EACH(reading_report));
     /* Readings, raw and noised, and vectors whose policy version's retention has passed are deleted; at most limit. */
     int (*reading_expire)(struct store *store, int64_t now_ms, unsigned limit, int64_t *out_deleted);
+    /* Vectors are raw ones. */
     int (*reading_count)(struct store *store, int64_t *out_raw, int64_t *out_noised);
 
     /* REFUSED_BUSY: there are so many of that device, sensor and epoch already. */

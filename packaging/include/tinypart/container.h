@@ -38,8 +38,8 @@ static int (*const saul_reg_read)(struct tinypart_sensor *sensor, struct tinypar
 static unsigned (*const ztimer_now)(void) = (void *)0x60UL;
 
 /* A container's own numbers under the keys 0 to 255, kept from run to run until another image is installed; not every
- * kind of device has them (profile tinypart does). 0, or negative: there is no such key. A device that was told to gives
- * the numbers under 0, 1, 2, ... as a vector after each run. */
+ * kind of device has them (profile tinypart does). 0, or negative: there is no such key. A device that was told to
+ * gives the numbers under 0, 1, 2, ... as a vector after each run. */
 static int (*const bpf_store_local)(unsigned long key, unsigned long value) = (void *)0x10UL;
 /* 0 under a key that was never stored. */
 static int (*const bpf_fetch_local)(unsigned long key, unsigned *out) = (void *)0x12UL;

@@ -1,7 +1,7 @@
-/* One step of learning, as the vector that federated learning sums: how far a linear model without any weights yet is off
- * (its error), times each of sixteen features of a reading of the first temperature sensor, under the keys 0 to 15. The
- * features are bins of five degrees from -20 on: 10 in the bin that the reading is in, 5 in those beside it, else 0; the
- * error is the reading's distance from 20 degrees, in hundredths, and the answer. -0.01 without a sensor. */
+/* One step of learning, as the vector that federated learning sums: how far a linear model without any weights yet is
+ * off (its error), times each of sixteen features of a reading of the first temperature sensor, under the keys 0 to 15.
+ * The features are bins of five degrees from -20 on: 10 in the bin that the reading is in, 5 in those beside it, else
+ * 0; the error is the reading's distance from 20 degrees, in hundredths, and the answer. -0.01 without a sensor. */
 #include <tinypart/container.h>
 
 #define FEATURES 16
