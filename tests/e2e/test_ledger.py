@@ -38,6 +38,7 @@ def ask(world, request, epsilon="0.01", tenant="acme", path="daemon.sock", **mor
     connection = UnixConnection(str(world.folder / path))
     try:
         body = {"tenant": tenant, "query": "count", "sensor": "load", "selector": "", "epsilon": epsilon, "request": request, **more}
+        body = {member: value for member, value in body.items() if value is not None}
         connection.request("POST", "/v1/releases", json.dumps(body), {"Content-Type": "application/json"})
         reply = connection.getresponse()
         return reply.status, json.loads(reply.read())

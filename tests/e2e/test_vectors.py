@@ -1,7 +1,8 @@
 """A round of federated learning: containers make vectors, devices clip and post them, a tenant gets their noised sum."""
 import json
 
-from harness import Refused, WorldCase, wait_until
+import test_ledger
+from harness import Refused, World, WorldCase, wait_until
 
 COORDINATES = 16
 
@@ -105,3 +106,23 @@ class TestRound(WorldCase):
         # three vectors of norm 100 at most: 300 / sqrt(344) * 8 along the first coordinate
         self.assertLess(abs(answer["vector"][0] - 300 * 8 / 344 ** 0.5), 3 + 8 * sigma)
         self.assertTrue(all(abs(one) < 300 + 8 * sigma for one in answer["vector"]))
+
+
+class TestEverySystemCallOfARound(test_ledger.TestEverySystemCall):
+    """Of the longest vectors, whose answers are beyond what lists of releases hold."""
+
+    def setUp(self):
+        self.world = World(["privacy.device_cap=1000", "privacy.device_rho_cap=1000"]).start()
+        self.addCleanup(self.world.close)
+        test_ledger.fleet(self.world)
+        self.world.ctl("budget", "set", "acme", "--epsilon", "1000", "--rho", "1000", "--now", "--reason", "rounds")
+        self.world.ctl("policy", "set", "gradient", "--dimension", "4096", "--norm", "1000000")
+        self.world.ctl("grant", "create", "--tenant", "acme", "--selector", "", "--sensors", "gradient")
+
+    def ask(self, stop):
+        return test_ledger.ask(self.world, f"stop-{stop}", epsilon=None, rho="0.01", query="vector-sum", sensor="gradient")
+
+    def books_are_right(self, answers):
+        self.assertEqual({len(answer["vector"]) for answer in answers.values()}, {4096})
+        self.assertAlmostEqual(float(self.world.json("budget", "show", "acme")["spent"]["rho"]), 0.01 * len(answers))
+        self.assertTrue(self.world.json("privacy", "ledger", "verify")["holds"])
