@@ -173,6 +173,18 @@ class TestGroupCommit(IngestCase):
         self.end()
 
 
+    def test_an_end_in_order_under_load_loses_nothing_that_was_acknowledged(self):
+        self.open(40, 6)
+        for rest in range(3):
+            self.crowd.post_until(lambda goal=self.crowd.acknowledged + 40 * (2 + rest): self.crowd.acknowledged >= goal)
+            self.world.stop()
+            while self.crowd.listen(0):
+                pass
+            self.crowd.check_kept(self, "after an orderly end")
+            self.world.start()
+        self.end()
+
+
 class TestFullDisk(IngestCase):
     def test_what_cannot_be_saved_is_not_acknowledged_and_is_taken_when_it_comes_again(self):
         self.open(30, 5)
