@@ -199,7 +199,9 @@ static void accuracy_words(const struct asked *asked, char *out, size_t size)
     } else {
         fixed_format(local->low, digits, low);
         fixed_format(local->high, digits, high);
-        snprintf(out, size, "With 95 %% certainty the true %s of the %llu readings reported is between %s and %s.",
+        snprintf(out, size,
+                 "With 95 %% certainty the true %s of the %llu readings reported, clamped to the policy's bounds, is "
+                 "between %s and %s.",
                  query_name(asked->query), (unsigned long long)local->reports, low, high);
     }
 }

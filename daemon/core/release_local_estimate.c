@@ -2,8 +2,8 @@
  *
  * Reports by each version are estimated by themselves. With V versions that there are reports by (and K categories of a
  * top) each estimate is off further than its error with a probability of at most 1 / (20 V K): so all hold at once with
- * 95 %. How many reports there are by which version has nothing to do with noise, so V may be taken from them. A bin of
- * a histogram is looked at by itself.
+ * 95 %. How many reports there are by which version has nothing to do with noise, but where an honest device was
+ * suspected (below 10^-9 an epoch), so V may be taken from them. A bin of a histogram is looked at by itself.
  *
  * A memoised reading was rounded down by up to memo_step - 1 steps before its noise: sums and means say so at their
  * upper end; frequencies are of readings as they were rounded. */
@@ -24,7 +24,7 @@ static void add_checked(struct sum *sum, int64_t *to, int64_t more)
     sum->is_beyond |= __builtin_add_overflow(*to, more, to);
 }
 
-/* Each in units of 1/unit; variance in hundredths of squared ones... of sums, and hundredths of cells. */
+/* Value and error in 1/unit, rounded outwards together; the variance in hundredths. */
 static void estimate_add(struct sum *sum, const struct local_estimate *estimate, int64_t unit)
 {
     int64_t value, error, variance;
