@@ -25,7 +25,7 @@ function(tp_unit_tests ROOM)
     target_link_libraries(${target} PRIVATE ${ARGN} PkgConfig::CMOCKA)
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     add_test(NAME ${ROOM}/${name} COMMAND ${target})
-    set_tests_properties(${ROOM}/${name} PROPERTIES TIMEOUT 120 ENVIRONMENT
+    set_tests_properties(${ROOM}/${name} PROPERTIES TIMEOUT 900 ENVIRONMENT
       "TINYPART_SOURCE=${CMAKE_SOURCE_DIR};ASAN_OPTIONS=detect_leaks=1;CMOCKA_MESSAGE_OUTPUT=STDOUT")
   endforeach()
 endfunction()
