@@ -105,9 +105,9 @@ int label_add(struct core *core, struct asked *asked, const struct aggregate_que
 
 void label_words(const struct asked *asked, char *out, size_t size)
 {
-    snprintf(out, size,
-             " A device's readings, those noised on board with them, are counted under the value that its label %s had "
-             "as this answer was made; devices with another value, or none, were asked and are not counted. Which "
-             "device has which label is not hidden.",
-             asked->parameters.label);
+    snprintf(
+        out, size,
+        " A device's readings%s are counted under the value that its label %s had as this answer was made; devices "
+        "with another value, or none, were asked and are not counted. Which device has which label is not hidden.",
+        asked->source == SOURCE_RAW ? "" : ", those noised on board with them,", asked->parameters.label);
 }

@@ -427,18 +427,21 @@ static void a_snapshot_put_back_repeats_no_noise_and_not_the_record(void **state
     struct lab *lab = *state;
     sqlite3 *db = store_sqlite_of(lab->world->store)->db, *snapshot;
     struct head before, noted, after;
+    struct release_order order = kinds[1];
 
+    order.request = "the-very-same"; /* noise that were made of the request would be the same, too */
     lab_device(lab, "thermo-1");
     assert_int_equal(sqlite3_open(":memory:", &snapshot), SQLITE_OK);
     copy_database(db, snapshot);
     before = head_of(lab);
-    struct release first = asked_by(lab, lab->acme, &kinds[1]);
+    struct release first = asked_by(lab, lab->acme, &order);
     noted = head_of(lab);
     copy_database(snapshot, db);
     world_restart(lab->world);
     after = head_of(lab);
     assert_int_equal(after.sequence, before.sequence); /* lower than the one noted */
-    struct release again = asked_by(lab, lab->acme, &kinds[1]);
+    struct release again = asked_by(lab, lab->acme, &order);
+    assert_false(again.replayed);
     after = head_of(lab);
     assert_int_equal(after.sequence, noted.sequence);
     assert_memory_not_equal(after.hash, noted.hash, DIGEST_SIZE);

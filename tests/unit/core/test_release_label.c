@@ -86,7 +86,17 @@ static void readings_are_counted_by_the_label_of_their_device(void **state)
     about(counted(answer, "paris"), 0);
     assert_string_equal(lab_text(answer, NULL, "unit"), "readings");
     assert_non_null(strstr(lab_text(answer, NULL, "statement"), "for all categories at once. A device's readings"));
-    assert_non_null(strstr(lab_text(answer, NULL, "statement"), "its label site had"));
+    assert_non_null(
+        strstr(lab_text(answer, NULL, "statement"), "those noised on board with them, are counted under the"));
+    json_decref(answer);
+    struct release_order raw = by_site;
+    raw.source = "raw";
+    assert_int_equal(ask(lab, &raw, &release), 0);
+    answer = lab_answer(&release);
+    assert_non_null(strstr(lab_text(answer, NULL, "statement"),
+                           "A device's readings are counted under the value that its "
+                           "label site had"));
+    about(counted(answer, "lille"), 14);
     json_decref(answer);
 }
 
