@@ -81,11 +81,11 @@ static void draw_all(struct source *source, uint64_t num, uint64_t den, uint64_t
 /* Each of these takes as long as a thousand draws. */
 static void convert_all(uint64_t num, uint64_t den, uint64_t value)
 {
-    uint64_t out = 0, more = 0;
+    uint64_t out = 0, more = 0, pure = 0;
 
     if (value % SELDOM == 2 && privacy_laplace_epsilon(value, num, den, &out) == 0 &&
-        privacy_laplace_rho(value, num, den, &more) == 0)
-        EXPECT(more <= out * 1000 + 1); /* rho <= epsilon for what is epsilon-private: KL is below the largest ratio */
+        privacy_laplace_rho(value, num, den, &more) == 0 && privacy_pure_rho(out, &pure) == 0)
+        EXPECT(more <= pure && pure / 1000 <= out && (out > 2000000 || pure <= out * out / 2000 + 1));
     if (value % SELDOM == 3 && privacy_laplace_tail(num, den, value, &out) == 0 && value < UINT64_MAX &&
         privacy_laplace_tail(num, den, value + 1, &more) == 0)
         EXPECT(more <= out);
