@@ -1,4 +1,4 @@
-#include "tests/unit/core/lab.h"
+#include "tests/unit/core/fail_everywhere.h"
 
 #include "daemon/core/ledger.h"
 
@@ -418,86 +418,32 @@ static void a_grant_for_another_sensor_gives_nothing(void **state)
 
 /* ---- faults ---- */
 
-static struct store original;
-static int failing_at;
-
-#define FAILING(verb, parameters, arguments) \
-    static int failing_##verb parameters     \
-    {                                        \
-        if (--failing_at == 0)               \
-            return -EIO;                     \
-        return original.verb arguments;      \
-    }
-FAILING(release_insert, (struct store * s, struct release *r, const uint8_t h[DIGEST_SIZE]), (s, r, h))
-FAILING(charge, (struct store * s, const struct charge *c, struct charge_refused *o), (s, c, o))
-FAILING(reading_aggregate, (struct store * s, const struct aggregate_query *q, struct aggregate *o), (s, q, o))
-FAILING(release_answer, (struct store * s, int64_t id, const char *a, size_t n), (s, id, a, n))
-FAILING(audit_insert, (struct store * s, const struct audit_entry *e), (s, e))
-FAILING(outbox_insert, (struct store * s, struct outbox_row *r, struct bytes b), (s, r, b))
-FAILING(commit, (struct store * s), (s))
-FAILING(fact_raise, (struct store * s, const char *n, int64_t v, int64_t *o), (s, n, v, o))
-FAILING(budget_standing, (struct store * s, int64_t t, int64_t e, struct charge_standing *o), (s, t, e, o))
-
-static void let_fail(struct store *store)
-{
-    store->release_insert = failing_release_insert;
-    store->charge = failing_charge;
-    store->reading_aggregate = failing_reading_aggregate;
-    store->release_answer = failing_release_answer;
-    store->audit_insert = failing_audit_insert;
-    store->outbox_insert = failing_outbox_insert;
-    store->commit = failing_commit;
-    store->fact_raise = failing_fact_raise;
-    store->budget_standing = failing_budget_standing;
-}
-
 /* I2, I12: wherever the store fails, all of the release or none of it is there. */
 static void a_fault_at_any_step_leaves_no_trace(void **state)
 {
     struct lab *lab = *state;
-    struct store *store = lab->world->store;
-    uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
+    const struct release_order order = { .query = "mean", .sensor = "temperature", .loss.ueps = EPSILON };
     struct release release;
-    int steps = 0, r;
 
     lab_device(lab, "thermo-1");
     lab_device(lab, "thermo-2");
     lab_sink(lab, lab->acme, "lake", "file");
-    lab_fingerprint(lab, before);
-    original = *store;
-    do {
-        failing_at = ++steps;
-        let_fail(store);
-        r = lab_ask(lab, lab->acme, "mean", EPSILON, NULL, &release);
-        *store = original;
-        lab_fingerprint(lab, after);
-        if (r != 0) {
-            assert_int_equal(r, -EIO);
-            assert_memory_equal(before, after, DIGEST_SIZE);
-        }
-    } while (r != 0);
-    assert_int_equal(steps, 10 + 1); /* time, insert, standing, charge, 2 aggregates, answer, audit, outbox, commit */
+    lab->world->clock.now_ms += 1;
+    /* time, profile, insert, standing, charge, 2 devices' readings and reports, answer, audit, outbox, commit */
+    assert_int_equal(fail_everywhere_release(lab, &order, &release), 13);
     assert_int_equal(lab_spent(lab, lab->acme), EPSILON);
-}
-
-static int random_fails(void *context, uint8_t *out, size_t size)
-{
-    (void)context;
-    memset(out, 0, size);
-    return -EIO;
 }
 
 /* I6: without randomness there is no answer, and nothing is charged for it. */
 static void without_randomness_nothing_is_answered_or_charged(void **state)
 {
     struct lab *lab = *state;
-    const struct proto_random broken = { NULL, random_fails };
     uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
     struct release release;
 
     lab_device(lab, "thermo-1");
     lab_fingerprint(lab, before);
-    lab->core->random = &broken;
+    lab->core->random = &no_random;
     assert_int_equal(lab_ask(lab, lab->acme, "mean", EPSILON, NULL, &release), -EIO);
     lab->core->random = &lab->world->random;
     lab_fingerprint(lab, after);

@@ -1,5 +1,5 @@
 /* Running counts: how far off they are, what is refused, what faults leave behind, and what is scheduled. */
-#include "tests/unit/core/lab.h"
+#include "tests/unit/core/fail_everywhere.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -240,90 +240,11 @@ static void a_policy_that_forgets_within_the_epoch_has_no_running_counts(void **
     assert_int_equal(release_create(lab->core, &lab->acme->caller, &last, &release, &lab->why), 0);
 }
 
-static struct store original;
-static int failing_at;
-
-#define FAILING(verb, parameters, arguments) \
-    static int failing_##verb parameters     \
-    {                                        \
-        if (--failing_at == 0)               \
-            return -EIO;                     \
-        return original.verb arguments;      \
-    }
-FAILING(release_insert, (struct store * s, struct release *r, const uint8_t h[DIGEST_SIZE]), (s, r, h))
-FAILING(charge, (struct store * s, const struct charge *c, struct charge_refused *o), (s, c, o))
-FAILING(release_answer, (struct store * s, int64_t id, const char *a, size_t n), (s, id, a, n))
-FAILING(audit_insert, (struct store * s, const struct audit_entry *e), (s, e))
-FAILING(outbox_insert, (struct store * s, struct outbox_row *r, struct bytes b), (s, r, b))
-FAILING(commit, (struct store * s), (s))
-FAILING(fact_raise, (struct store * s, const char *n, int64_t v, int64_t *o), (s, n, v, o))
-FAILING(running_insert, (struct store * s, struct running_series *r, const struct cohort *c), (s, r, c))
-FAILING(running_get, (struct store * s, struct running_series *r), (s, r))
-FAILING(running_cohort, (struct store * s, int64_t id, struct cohort *o), (s, id, o))
-FAILING(running_departed, (struct store * s, int64_t id, int (*e)(void *, const struct departure *), void *c),
-        (s, id, e, c))
-FAILING(running_sum_insert, (struct store * s, int64_t id, const struct running_sum *n), (s, id, n))
-FAILING(running_sum_each, (struct store * s, int64_t id, int (*e)(void *, const struct running_sum *), void *c),
-        (s, id, e, c))
-FAILING(reading_steps,
-        (struct store * s, const struct aggregate_query *q, int64_t t, int (*e)(void *, const struct step_count *),
-         void *c),
-        (s, q, t, e, c))
-
-static void let_fail(struct store *store)
-{
-    store->release_insert = failing_release_insert;
-    store->charge = failing_charge;
-    store->release_answer = failing_release_answer;
-    store->audit_insert = failing_audit_insert;
-    store->outbox_insert = failing_outbox_insert;
-    store->commit = failing_commit;
-    store->fact_raise = failing_fact_raise;
-    store->running_insert = failing_running_insert;
-    store->running_get = failing_running_get;
-    store->running_cohort = failing_running_cohort;
-    store->running_departed = failing_running_departed;
-    store->running_sum_insert = failing_running_sum_insert;
-    store->running_sum_each = failing_running_sum_each;
-    store->reading_steps = failing_reading_steps;
-}
-
-/* How many steps a release has that can fail. Each that does leaves everything as it was. */
-static int fail_everywhere(struct lab *lab, const struct release_order *order, struct release *out)
-{
-    struct store *store = lab->world->store;
-    uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
-    int steps = 0, r;
-
-    lab_fingerprint(lab, before);
-    original = *store;
-    do {
-        failing_at = ++steps;
-        let_fail(store);
-        r = release_create(lab->core, &lab->acme->caller, order, out, &lab->why);
-        *store = original;
-        lab_fingerprint(lab, after);
-        if (r != 0) {
-            assert_int_equal(r, -EIO);
-            assert_memory_equal(before, after, DIGEST_SIZE);
-        }
-    } while (r != 0);
-    return steps - 1;
-}
-
-static int random_fails(void *context, uint8_t *out, size_t size)
-{
-    (void)context;
-    memset(out, 0, size);
-    return -EIO;
-}
-
 /* I2, I12 */
 static void a_fault_at_any_step_leaves_all_or_nothing(void **state)
 {
     struct lab *lab = *state;
     struct release_order order = hourly(EPSILON);
-    const struct proto_random broken = { NULL, random_fails };
     uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
     struct release first, second;
 
@@ -331,17 +252,18 @@ static void a_fault_at_any_step_leaves_all_or_nothing(void **state)
     lab_device(lab, "thermo-2");
     lab_sink(lab, lab->acme, "lake", "file");
     lab->world->clock.now_ms = MIDNIGHT + 2 * HOUR;
-    /* time, series, release, charge, 2 devices' steps, series, 2 sums, answer, audit, outbox, commit */
-    assert_int_equal(fail_everywhere(lab, &order, &first), 13);
+    /* time, series, profile, release, standing, charge, 2 devices' steps, series, 2 sums, answer, audit, outbox, commit
+     */
+    assert_int_equal(fail_everywhere_release(lab, &order, &first), 15);
     lab->world->clock.now_ms = MIDNIGHT + 4 * HOUR;
     lab_fingerprint(lab, before);
-    lab->core->random = &broken;
+    lab->core->random = &no_random;
     assert_int_equal(release_create(lab->core, &lab->acme->caller, &order, &second, &lab->why), -EIO);
     lab->core->random = &lab->world->random;
     lab_fingerprint(lab, after);
     assert_memory_equal(before, after, DIGEST_SIZE);
     /* time, series, cohort, sums, departed, release, 2 devices' steps, 2 sums, answer, audit, outbox, commit */
-    assert_int_equal(fail_everywhere(lab, &order, &second), 14);
+    assert_int_equal(fail_everywhere_release(lab, &order, &second), 14);
     json_t *a = lab_answer(&first), *b = lab_answer(&second);
     for (size_t i = 0; i < 2; i++)
         assert_string_equal(

@@ -1,5 +1,5 @@
 /* Sensors of vectors: their policies, what comes in, and noised sums for rounds of federated learning. */
-#include "tests/unit/core/lab.h"
+#include "tests/unit/core/fail_everywhere.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -697,95 +697,38 @@ static void a_tenant_gets_no_vectors_of_sensors_that_it_has_no_grant_for(void **
 
 /* ---- crashes ---- */
 
-static struct store original;
-static int failing_at;
-
-#define FAILING(verb, parameters, arguments) \
-    static int failing_##verb parameters     \
-    {                                        \
-        if (--failing_at == 0)               \
-            return -EIO;                     \
-        return original.verb arguments;      \
-    }
-FAILING(release_insert, (struct store * s, struct release *r, const uint8_t h[DIGEST_SIZE]), (s, r, h))
-FAILING(charge, (struct store * s, const struct charge *c, struct charge_refused *o), (s, c, o))
-FAILING(vector_each,
-        (struct store * s, const struct aggregate_query *q, int (*e)(void *, const struct vector_place *), void *c),
-        (s, q, e, c))
-FAILING(vector_read, (struct store * s, int64_t i, uint8_t *o, size_t c, size_t *n), (s, i, o, c, n))
-FAILING(vector_insert, (struct store * s, const struct vector *v, int64_t m), (s, v, m))
-FAILING(release_answer, (struct store * s, int64_t id, const char *a, size_t n), (s, id, a, n))
-FAILING(audit_insert, (struct store * s, const struct audit_entry *e), (s, e))
-FAILING(outbox_insert, (struct store * s, struct outbox_row *r, struct bytes b), (s, r, b))
-FAILING(commit, (struct store * s), (s))
-FAILING(fact_raise, (struct store * s, const char *n, int64_t v, int64_t *o), (s, n, v, o))
-FAILING(budget_standing, (struct store * s, int64_t t, int64_t e, struct charge_standing *o), (s, t, e, o))
-
-static void let_fail(struct store *store)
-{
-    store->release_insert = failing_release_insert;
-    store->charge = failing_charge;
-    store->vector_each = failing_vector_each;
-    store->vector_read = failing_vector_read;
-    store->vector_insert = failing_vector_insert;
-    store->release_answer = failing_release_answer;
-    store->audit_insert = failing_audit_insert;
-    store->outbox_insert = failing_outbox_insert;
-    store->commit = failing_commit;
-    store->fact_raise = failing_fact_raise;
-    store->budget_standing = failing_budget_standing;
-}
-
 /* I2, I12 */
 static void a_fault_at_any_step_leaves_no_trace(void **state)
 {
     struct lab *lab = *state;
-    struct store *store = lab->world->store;
     struct device one = lab_device(lab, "node-1"), two = lab_device(lab, "node-2");
-    const struct release_order order = { .rho = "0.5" };
-    uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
+    const struct release_order order = { .query = "vector-sum", .sensor = "gradient", .rho = "0.5" };
     struct release release;
-    int steps = 0, r;
 
     make_round(lab);
     give(lab, &one, 1);
     give(lab, &two, 2);
     lab_sink(lab, lab->acme, "lake", "file");
-    lab_fingerprint(lab, before);
-    original = *store;
-    do {
-        failing_at = ++steps;
-        let_fail(store);
-        r = ask(lab, &order, &release);
-        *store = original;
-        lab_fingerprint(lab, after);
-        if (r != 0) {
-            assert_int_equal(r, -EIO);
-            assert_memory_equal(before, after, DIGEST_SIZE);
-        }
-    } while (r != 0);
-    /* time, insert, standing, charge, 2 x (each, read), answer, audit, outbox, commit */
-    assert_int_equal(steps, 12 + 1);
+    lab->world->clock.now_ms += 1;
+    /* time, profile, insert, standing, charge, 2 x (each, read), answer, audit, outbox, commit */
+    assert_int_equal(fail_everywhere_release(lab, &order, &release), 13);
+}
+
+static int post_once(struct lab *lab, void *context)
+{
+    const int32_t coordinates[DIMENSION] = { 1 };
+
+    return post(lab, context, coordinates, DIMENSION);
 }
 
 static void a_fault_on_the_way_in_leaves_no_vector(void **state)
 {
     struct lab *lab = *state;
-    struct store *store = lab->world->store;
     struct device device = lab_device(lab, "node-1");
-    const int32_t coordinates[DIMENSION] = { 1 };
-    int steps = 0, r;
 
     make_round(lab);
-    original = *store;
-    do {
-        failing_at = ++steps;
-        let_fail(store);
-        r = post(lab, &device, coordinates, DIMENSION);
-        *store = original;
-        assert_int_equal(lab_number(lab, "SELECT count(*) FROM vector"), r == 0);
-    } while (r != 0);
-    assert_int_equal(steps, 3 + 1); /* time, insert, commit */
+    assert_int_equal(fail_everywhere(lab, post_once, &device), 4); /* time, profile, insert, commit */
+    assert_int_equal(lab_number(lab, "SELECT count(*) FROM vector"), 1);
 }
 
 int main(void)
