@@ -55,6 +55,7 @@ static const struct column answer_columns[] = {
     { "dimension", "dimension", true },
     { "each clipped to", "norm", false },
     { "the sum", "vector", false },
+    { "in steps of", "step", false },
     { "L2 error", "l2_error", false },
     { "paid by release", "paid_by", false },
     { "unit", "unit", false },

@@ -200,24 +200,38 @@ static void say_noise(struct buffer *out, const struct explained *it)
     buffer_text(out, ". ");
 }
 
-static void say_interval(struct buffer *out, const struct explained *it)
+/* Which readings count, and in what numbers. */
+static void say_bounds(struct buffer *out, const struct explained *it)
 {
     const struct policy *policy = &it->policy;
-    const char *at = strstr(answer_of(it), "\"error95\":");
-    const char *privacy = strstr(answer_of(it), "\"privacy\":{");
-    char low[MEMBER_SIZE] = "", high[MEMBER_SIZE] = "", lower[32], upper[32];
+    const int digits = digits_of_scale(policy->scale);
+    const char *space = policy->unit_text[0] != '\0' ? " " : "";
+    char lower[32], upper[32], step[32];
 
-    fixed_format(policy->lower, digits_of_scale(policy->scale), lower);
-    fixed_format(policy->upper, digits_of_scale(policy->scale), upper);
+    fixed_format(policy->lower, digits, lower);
+    fixed_format(policy->upper, digits, upper);
+    fixed_format(1, digits, step);
+    if (is_of(it, "vector-sum") && policy->scale > 1)
+        buffer_format(out, "Its coordinates are counted in steps of %s%s%s, all else that is said of it in units. ",
+                      step, space, policy->unit_text);
     if (policy->dimension > 0)
-        buffer_format(
-            out, "Of a device at most %lld vectors count in an epoch, each scaled down to an L2 norm of %s%s%s. ",
-            (long long)policy->contributions, upper, policy->unit_text[0] != '\0' ? " " : "", policy->unit_text);
+        buffer_format(out, "Of a device at most %lld vector%s in an epoch, each scaled down to an L2 norm of %s%s%s. ",
+                      (long long)policy->contributions, policy->contributions == 1 ? " counts" : "s count", upper,
+                      space, policy->unit_text);
     else
         buffer_format(
             out,
             "Of a device at most %lld readings count in an epoch, raw ones as if they were between %s and %s%s%s. ",
-            (long long)policy->contributions, lower, upper, policy->unit_text[0] != '\0' ? " " : "", policy->unit_text);
+            (long long)policy->contributions, lower, upper, space, policy->unit_text);
+}
+
+static void say_interval(struct buffer *out, const struct explained *it)
+{
+    const char *at = strstr(answer_of(it), "\"error95\":");
+    const char *privacy = strstr(answer_of(it), "\"privacy\":{");
+    char low[MEMBER_SIZE] = "", high[MEMBER_SIZE] = "";
+
+    say_bounds(out, it);
     if (at != NULL && privacy != NULL && at > privacy)
         at = NULL;
     if (at != NULL && strncmp(at, "\"error95\":{\"half_width\":", 24) == 0) {

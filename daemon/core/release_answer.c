@@ -200,6 +200,7 @@ static int put_coordinates(struct buffer *out, const struct asked *asked, struct
 
     fixed_format(asked->policy.upper, digits_of_scale(asked->policy.scale), norm);
     buffer_format(out, "\"dimension\":%zu,\"norm\":\"%s\",", asked->cell_count, norm);
+    put_decimal(out, "step", 1, asked->parts[0].digits); /* what a coordinate counts: all else is in units */
     put_half_width(out, asked, "each by itself", words);
     put_decimal(out, "l2_error", vector_l2_error(asked), asked->parts[0].digits);
     return 0;

@@ -22,14 +22,16 @@ static void accuracy_words(const struct asked *asked, const char *interval, char
     if (asked_by_label(asked))
         label_words(asked, label, sizeof(label));
     if (asked->query == QUERY_VECTOR_SUM) {
-        char norm[32], l2[32];
+        char norm[32], l2[32], step[32];
         fixed_format(asked->policy.upper, asked->parts[0].digits, norm);
         fixed_format(vector_l2_error(asked), asked->parts[0].digits, l2);
+        fixed_format(1, asked->parts[0].digits, step);
         snprintf(
             out, size,
             "With 95 %% certainty the true coordinates of the sum of the vectors that count, each clipped to an L2 "
-            "norm of %s, are %s; all of them together are off by %s in L2 norm, on average at most.",
-            norm, interval, l2);
+            "norm of %s, are %s; all of them together are off by %s in L2 norm, on average at most.%s%s%s",
+            norm, interval, l2, asked->policy.scale > 1 ? " The coordinates themselves are counted in steps of " : "",
+            asked->policy.scale > 1 ? step : "", asked->policy.scale > 1 ? "." : "");
         return;
     }
     if (interval == NULL)

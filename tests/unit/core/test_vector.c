@@ -24,10 +24,9 @@ static void must(const struct lab *lab, int r)
         fail_msg("%d: %s (%s)", r, lab->why.what, lab->why.where);
 }
 
-/* A sensor "gradient" of 16 coordinates, L2 norm 1000, one vector an epoch; rho in budgets and filters. */
-static void make_round(struct lab *lab)
+/* rho in budgets and filters */
+static void raise_caps(struct lab *lab)
 {
-    static const struct policy_order gradient = { .sensor = "gradient", .dimension = DIMENSION, .norm = "1000" };
     const struct budget_order order = { .epsilon = "1000", .rho = "1000" };
     struct budget budget;
 
@@ -35,6 +34,14 @@ static void make_round(struct lab *lab)
     lab_sql(lab, "DELETE FROM budget_terms");
     must(lab, budget_set(lab->core, &lab->world->privacy_officer, "acme", &order, &budget, &lab->why));
     must(lab, budget_set(lab->core, &lab->world->privacy_officer, "beta", &order, &budget, &lab->why));
+}
+
+/* A sensor "gradient" of 16 coordinates, L2 norm 1000, one vector an epoch; rho in budgets and filters. */
+static void make_round(struct lab *lab)
+{
+    static const struct policy_order gradient = { .sensor = "gradient", .dimension = DIMENSION, .norm = "1000" };
+
+    raise_caps(lab);
     lab_policy(lab, &gradient);
 }
 
@@ -296,6 +303,31 @@ static void a_round_is_paid_in_rho_and_says_what_it_is(void **state)
     assert_true(again.replayed);
     assert_string_equal(again.answer, release.answer);
     assert_int_equal(lab_number(lab, "SELECT count(*) FROM release"), 1);
+}
+
+/* Of a sensor with a fixed point, coordinates are whole steps, and norm and errors in units: said, so that nobody holds
+ * one against the other. */
+static void coordinates_of_a_finer_scale_say_what_they_count(void **state)
+{
+    struct lab *lab = *state;
+    const struct policy_order fine = {
+        .sensor = "gradient", .dimension = DIMENSION, .norm = "10", .scale = 100, .unit_text = "Cel"
+    };
+    char explanation[EXPLANATION_SIZE];
+    struct release release;
+
+    raise_caps(lab);
+    lab_policy(lab, &fine);
+    lab_device(lab, "node-1");
+    const struct release_order order = { .rho = "0.5" };
+    must(lab, ask(lab, &order, &release));
+    json_t *answer = whole_answer(lab, &release);
+    assert_string_equal(lab_text(answer, NULL, "norm"), "10");
+    assert_string_equal(lab_text(answer, NULL, "step"), "0.01");
+    assert_non_null(strstr(lab_text(answer, NULL, "statement"), "counted in steps of 0.01."));
+    json_decref(answer);
+    must(lab, release_explain(lab->core, &lab->acme->caller, release.id, explanation, &lab->why));
+    assert_non_null(strstr(explanation, "counted in steps of 0.01 Cel, all else"));
 }
 
 static int64_t variance_of(const json_t *answer)
@@ -629,7 +661,7 @@ static void the_longest_vector_fits_and_reaches_sinks_and_replays(void **state)
     buffer_deinit(&first);
     buffer_deinit(&second);
     must(lab, release_explain(lab->core, &lab->acme->caller, release.id, explanation, &lab->why));
-    assert_non_null(strstr(explanation, "at most 1 vectors count in an epoch, each scaled down to an L2 norm of "
+    assert_non_null(strstr(explanation, "at most 1 vector counts in an epoch, each scaled down to an L2 norm of "
                                         "100000000."));
     assert_non_null(strstr(explanation, "steps of 1 on the coordinate"));
 }
@@ -741,6 +773,7 @@ int main(void)
         LAB_TEST(what_is_no_vector_of_the_policy_is_refused_whole),
         LAB_TEST(numbers_and_vectors_do_not_stand_for_each_other),
         LAB_TEST(a_round_is_paid_in_rho_and_says_what_it_is),
+        LAB_TEST(coordinates_of_a_finer_scale_say_what_they_count),
         LAB_TEST(the_noise_grows_with_contributions_and_with_replacement),
         LAB_TEST(a_round_runs_on_a_schedule),
         LAB_TEST(vectors_are_forgotten_with_their_policys_retention),

@@ -143,6 +143,21 @@ static wide squares_of(const int32_t *coordinates, size_t dimension)
     return sum;
 }
 
+/* Whether a coordinate lost less than two steps, and where the squares pass 64 bits a millionth more: whether
+ * (after + 2)^2 > before^2 norm^2 / squares, in 128 bits. */
+static bool little_is_rounded(int32_t before, int32_t after, wide squares, uint32_t norm)
+{
+    const uint64_t was = before < 0 ? (uint64_t) - (int64_t)before : (uint64_t)before;
+    const uint64_t is = after < 0 ? (uint64_t) - (int64_t)after : (uint64_t)after;
+    const uint64_t whole = was * norm; /* below 2^62 */
+
+    if (squares >> 64 == 0)
+        return (wide)(is + 2) * (is + 2) * squares > (wide)whole * whole;
+    /* both sides divided by 2^16, to fit: squares < 2^74, of which no more than a hundred-millionth is lost */
+    const wide most = (wide)(is + 2 + is / 1000000) * (is + 2 + is / 1000000);
+    return most * (squares >> 16) + most > (wide)whole * (whole >> 16);
+}
+
 static void expect_clipped(const int32_t *before, size_t dimension, uint32_t norm)
 {
     static int32_t after[VECTOR_DIMENSION_MAX], again[VECTOR_DIMENSION_MAX];
@@ -153,8 +168,9 @@ static void expect_clipped(const int32_t *before, size_t dimension, uint32_t nor
     assert_true(squares_of(after, dimension) <= (wide)norm * norm);
     if (!is_over)
         assert_memory_equal(after, before, dimension * sizeof(*after));
-    for (size_t i = 0; i < dimension; i++) { /* towards zero, and no further than a step and what the root rounds */
+    for (size_t i = 0; i < dimension; i++) {
         assert_true(before[i] < 0 ? after[i] <= 0 && after[i] >= before[i] : after[i] >= 0 && after[i] <= before[i]);
+        assert_true(!is_over || little_is_rounded(before[i], after[i], squares_of(before, dimension), norm));
     }
     memcpy(again, after, dimension * sizeof(*again));
     assert_false(vector_clip(again, dimension, norm));
