@@ -9,6 +9,7 @@
 #include "daemon/core/collect.h"
 #include "daemon/core/directory.h"
 #include "daemon/core/export.h"
+#include "daemon/core/ledger.h"
 #include "daemon/core/ports/clock.h"
 #include "daemon/core/ports/store.h"
 #include "daemon/core/rollout.h"
@@ -99,16 +100,22 @@ void core_stop(struct core *core)
     fetch_stop(core);
 }
 
+/* Readings go by the ledger's time, which is kept with what went: were the clock to come back from ahead, releases
+ * would else take what is left for all that there was. */
 static int forget_old(struct core *core, int64_t now_ms, bool *out_more)
 {
-    int64_t deleted = 0;
+    int64_t ledger_ms, deleted = 0;
 
     int r = core->store->begin(core->store);
     if (r != 0)
         return r;
     r = core->store->paths_expire(core->store, now_ms);
     if (r == 0)
-        r = core->store->reading_expire(core->store, now_ms, EXPIRE_BATCH, &deleted);
+        r = ledger_peek_ms(core, &ledger_ms);
+    if (r == 0)
+        r = core->store->reading_expire(core->store, ledger_ms, EXPIRE_BATCH, &deleted);
+    if (r == 0 && deleted > 0)
+        r = ledger_now_ms(core, &ledger_ms);
     *out_more = deleted == EXPIRE_BATCH;
     return transaction_end(core, r);
 }
@@ -119,7 +126,7 @@ static int housekeeping(struct core *core, int64_t now_ms, int64_t *out_next_ms)
     bool more_readings = false, more_exports = false;
     int r = 0;
 
-    if (now_ms >= core->housekeeping_ms) {
+    if (now_ms >= core->housekeeping_ms || now_ms < core->housekeeping_ms - HOUSEKEEPING_MS) { /* set back */
         r = forget_old(core, now_ms, &more_readings);
         if (r == 0)
             r = export_expire(core, now_ms, &more_exports);

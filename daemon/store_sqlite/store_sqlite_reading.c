@@ -35,13 +35,13 @@ static const struct statements statements = {
                          " WHERE received_ms >= ?5 AND received_ms < ?6 GROUP BY 1 ORDER BY 1",
         [EXPIRE] = "DELETE FROM reading WHERE id IN (SELECT r.id FROM policy p CROSS JOIN reading r"
                    " INDEXED BY reading_raw ON r.sensor = p.sensor AND r.policy_version = p.version"
-                   " WHERE r.noised = 0 AND r.received_ms <= ?1 - p.retention_ms"
+                   " WHERE r.noised = 0 AND r.received_ms < ?1 - p.retention_ms"
                    " UNION ALL SELECT r.id FROM policy p CROSS JOIN reading r INDEXED BY reading_noised"
                    " ON r.sensor = p.sensor AND r.policy_version = p.version"
-                   " WHERE r.noised = 1 AND r.received_ms <= ?1 - p.retention_ms LIMIT ?2)",
+                   " WHERE r.noised = 1 AND r.received_ms < ?1 - p.retention_ms LIMIT ?2)",
         [EXPIRE_VECTORS] = "DELETE FROM vector WHERE id IN (SELECT v.id FROM policy p CROSS JOIN vector v"
                            " INDEXED BY vector_kept ON v.sensor = p.sensor AND v.policy_version = p.version"
-                           " WHERE v.received_ms <= ?1 - p.retention_ms LIMIT ?2)",
+                           " WHERE v.received_ms < ?1 - p.retention_ms LIMIT ?2)",
         [COUNT_RAW] = "SELECT value FROM fact WHERE name = 'readings_raw'",
         [COUNT_NOISED] = "SELECT value FROM fact WHERE name = 'readings_noised'",
     },

@@ -219,11 +219,11 @@ static void readings_raw_and_noised_expire_by_their_own_policy(void **state)
         first = add_reading(store, (struct reading){ .device_id = d, .received_ms = NOW + i });
     add_reading(store, (struct reading){ .device_id = d, .received_ms = NOW, .sensor = "load" });
     add_reading(store, (struct reading){ .device_id = d, .received_ms = NOW, .noised = true });
-    ok(in_transaction(store, store->reading_expire(store, NOW + 999, 10, &deleted)));
+    ok(in_transaction(store, store->reading_expire(store, NOW + 1000, 10, &deleted)));
     assert_int_equal(deleted, 0);
-    ok(in_transaction(store, store->reading_expire(store, NOW + 1002, 2, &deleted)));
+    ok(in_transaction(store, store->reading_expire(store, NOW + 1003, 2, &deleted)));
     assert_int_equal(deleted, 2);
-    ok(in_transaction(store, store->reading_expire(store, NOW + 1002, 9, &deleted)));
+    ok(in_transaction(store, store->reading_expire(store, NOW + 1003, 9, &deleted)));
     assert_int_equal(deleted, 2);
     ok(store->reading_count(store, &raw, &noised));
     assert_int_equal(raw, 1);
@@ -329,14 +329,14 @@ static void vectors_expire_with_the_readings_and_go_with_their_device(void **sta
     add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW, .value = 1 });
     for (uint8_t i = 0; i < 3; i++)
         ok(add_vector(store, (struct vector){ .device_id = d, .epoch = 100, .received_ms = NOW + i }, i, 9));
-    ok(in_transaction(store, store->reading_expire(store, NOW + 999, 10, &deleted)));
+    ok(in_transaction(store, store->reading_expire(store, NOW + 1000, 10, &deleted)));
     assert_int_equal(deleted, 0);
-    ok(in_transaction(store, store->reading_expire(store, NOW + 1001, 2, &deleted)));
+    ok(in_transaction(store, store->reading_expire(store, NOW + 1002, 2, &deleted)));
     assert_int_equal(deleted, 2); /* the reading and one vector: at most limit of both */
     ok(store->reading_count(store, &raw, &noised));
     assert_int_equal(raw, 2);
     assert_int_equal(vectors_of(store, &query).count, 2);
-    ok(in_transaction(store, store->reading_expire(store, NOW + 1001, 10, &deleted)));
+    ok(in_transaction(store, store->reading_expire(store, NOW + 1002, 10, &deleted)));
     assert_int_equal(deleted, 1);
     assert_int_equal(vectors_of(store, &query).count, 1);
     ok(in_transaction(store, store->device_delete(store, d)));

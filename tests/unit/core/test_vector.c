@@ -398,7 +398,7 @@ static void vectors_are_forgotten_with_their_policys_retention(void **state)
     make_round(lab);
     lab_policy(lab, &brief);
     give(lab, &device, 1);
-    lab->world->clock.now_ms += 3600000;
+    lab->world->clock.now_ms += 3600001;
     must(lab, core_tick(lab->core, &next_ms));
     assert_int_equal(lab_number(lab, "SELECT count(*) FROM vector"), 0);
     lab->world->clock.now_ms += 2 * DAY;
