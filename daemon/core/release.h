@@ -38,7 +38,7 @@ struct release {
 
 struct release_order {
     const char *tenant, *query, *sensor, *selector;
-    const char *source;    /* "raw", "local" (noised on board), "both"; NULL: both for count, sum and mean, else raw */
+    const char *source;    /* "raw", "local" (noised on board), "both"; NULL: both for counts, sum and mean, else raw */
     const char *mechanism; /* NULL: "gaussian" where rho is given, else "laplace" */
     /* What it may cost: epsilon for a mechanism that has one, else rho. The rest follows from it and the mechanism. */
     struct loss loss;

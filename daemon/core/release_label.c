@@ -89,14 +89,18 @@ int label_add(struct core *core, struct asked *asked, const struct aggregate_que
 {
     struct aggregate counted;
     struct device device;
+    int64_t reports = 0;
 
     int r = core->store->device_by_id(core->store, query->device_id, &device);
     if (r == 0)
         r = core->store->reading_aggregate(core->store, query, &counted);
     if (r == 0 && device.suspect_ms == 0)
-        r = local_count(core, asked, query, &counted.count);
+        r = local_count(core, asked, query, &reports);
     if (r != 0)
         return r;
+    if (asked->local != NULL)
+        asked->local->reports += (uint64_t)reports;
+    counted.count += reports;
     const size_t cell = cell_of(asked, &device);
     if (cell < asked->cell_count)
         asked->cells[cell] += counted.count; /* of at most COHORT_MAX devices and epochs: far below 2^62 */

@@ -20,7 +20,10 @@
  *
  * With SOURCE_BOTH the answer is over raw readings, and on top of them reports: in counts all of them; in sums and
  * means those whose noise is added and independent (laplace, geometric, not memoised). Taking out raw readings changes
- * nothing of these, so the sensitivity stays; and what on-board noise does to a sum is in its interval. */
+ * nothing of these, so the sensitivity stays; and what on-board noise does to a sum is in its interval. What the tenant
+ * pays bounds also what it learns of the readings behind the reports: with on-board noise as it fell, another reading
+ * moves its report by no more than itself (cutting only lessens that), and a device's C reports the sum by no more than
+ * C raw readings would. So reports by a version whose readings may be larger than the newest's have no part in it. */
 #include "daemon/core/release_local.h"
 
 #include <errno.h>
@@ -81,8 +84,10 @@ int source_form(const struct release_order *order, struct asked *out, struct why
     if (r != 0)
         return r;
     if (out->source == SOURCE_LOCAL && !query_is_of_reports(out))
-        return refuse(why, REFUSED_INVALID, "source", "ask for count, sum, mean, histogram or top",
-                      "a %s is not made of reports noised on board alone", query_name(out->query));
+        return refuse(why, REFUSED_INVALID, "source",
+                      asked_by_label(out) ? "leave it out, or the label" : "ask for count, sum, mean, histogram or top",
+                      "a %s%s is not made of reports noised on board alone", query_name(out->query),
+                      asked_by_label(out) ? " by a label" : "");
     if (out->source == SOURCE_RAW && out->query == QUERY_RUNNING_COUNT)
         return refuse(why, REFUSED_INVALID, "source", "leave it out", "running counts are of all readings");
     if (out->source == SOURCE_BOTH && source_of_query(out) != SOURCE_BOTH)
@@ -135,13 +140,13 @@ static bool is_added_noise(const struct noise_policy *policy)
     return policy->mechanism == POLICY_DISCRETE_LAPLACE || policy->mechanism == POLICY_GEOMETRIC;
 }
 
-/* Whether reports by this policy tell what is asked. */
-static bool policy_tells(const struct noise_policy *policy, const struct asked *asked)
+/* Whether reports by this policy tell what is asked; is_wide: its readings reach further than the newest's. */
+static bool policy_tells(const struct noise_policy *policy, bool is_wide, const struct asked *asked)
 {
     if (asked->query == QUERY_COUNT)
         return true;
     if (!asked_is_local(asked))
-        return is_added_noise(policy) && local_is_independent(policy);
+        return is_added_noise(policy) && local_is_independent(policy) && !is_wide;
     if (asked->query == QUERY_SUM || asked->query == QUERY_MEAN)
         return is_added_noise(policy) || policy->mechanism == POLICY_ONE_BIT;
     return policy->mechanism == POLICY_RANDOMIZED_RESPONSE || policy->mechanism == POLICY_UNARY;
@@ -162,7 +167,8 @@ static int version_add(struct asked *asked, const struct policy *policy)
     if (grown == NULL)
         return -ENOMEM;
     local->versions = grown;
-    version.counts = policy_tells(&version.policy, asked);
+    const bool is_wide = policy_sensitivity(policy) > policy_sensitivity(&asked->policy);
+    version.counts = policy_tells(&version.policy, is_wide, asked);
     local->versions[local->count++] = version;
     return 0;
 }
@@ -277,11 +283,13 @@ static int local_check(struct asked *asked, struct why *why)
 
 int local_open(struct core *core, struct asked *asked, struct why *why)
 {
-    if (asked->source == SOURCE_RAW || asked_by_label(asked) || asked->query == QUERY_RUNNING_COUNT)
-        return 0; /* label_add() counts them, and running_add() */
+    if (asked->source == SOURCE_RAW || asked->query == QUERY_RUNNING_COUNT)
+        return 0; /* running_add() counts them */
     asked->local = calloc(1, sizeof(*asked->local));
     if (asked->local == NULL)
         return -ENOMEM;
+    if (asked_by_label(asked))
+        return 0; /* label_add() counts them */
     int r = versions_load(core, asked, why);
     if (r != 0)
         return r;
@@ -423,7 +431,7 @@ int local_totals(struct core *core, struct asked *asked)
     bool any = false;
     int r = 0;
 
-    if (asked->local == NULL)
+    if (asked->local == NULL || asked_by_label(asked))
         return 0;
     for (size_t i = 0; i < asked->local->count; i++)
         any |= asked->local->versions[i].counts;
@@ -436,62 +444,4 @@ int local_totals(struct core *core, struct asked *asked)
     if (r != 0)
         return r;
     return asked_is_local(asked) ? local_estimate(asked) : both_add(asked);
-}
-
-/* ---- plans ---- */
-
-/* How many reports there are at most. */
-static int64_t most_reports(const struct asked *asked)
-{
-    const int64_t epochs = asked->local->is_memoised ? 1 : asked_epochs(asked);
-    int64_t most;
-
-    return __builtin_mul_overflow(asked->noising_count * epochs, asked->local->contributions, &most) ? INT64_MAX : most;
-}
-
-/* |(S + s) / (N + c) - S / N| <= (|s| + max|x| |c|) / (N - |c|), where s has on-board noise in it, too. */
-static void both_plan(const struct asked *asked, int64_t reports, struct release_plan *plan)
-{
-    const uint32_t unlikely = LOCAL_95 * ((uint32_t)asked->part_count + 1);
-    const int64_t error = local_error_of(asked, (uint64_t)reports, unlikely);
-    int64_t sum, count, readings, drift, num, den = asked->policy.scale;
-
-    if (error < 0 || noised_half_width(asked, &asked->parts[0], unlikely, &sum) != 0 ||
-        __builtin_add_overflow(sum, error, &num))
-        return;
-    if (asked->query == QUERY_MEAN) {
-        if (noised_half_width(asked, &asked->parts[1], unlikely, &count) != 0 ||
-            __builtin_mul_overflow(asked->device_count * asked_epochs(asked), asked->policy.contributions, &readings) ||
-            __builtin_mul_overflow(count, policy_sensitivity(&asked->policy), &drift) ||
-            __builtin_add_overflow(drift, num, &num) || readings <= count ||
-            __builtin_mul_overflow(readings - count, asked->policy.scale, &den))
-            return;
-    }
-    plan->error95_num = num;
-    plan->error95_den = den;
-}
-
-bool local_plan_error(const struct asked *asked, struct release_plan *plan)
-{
-    if (asked->local == NULL || (!asked_is_local(asked) && asked->query == QUERY_COUNT))
-        return false;
-    const int64_t reports = most_reports(asked);
-    if (!asked_is_local(asked)) {
-        bool any = false;
-        for (size_t i = 0; i < asked->local->count; i++)
-            any |= asked->local->versions[i].counts;
-        if (any && reports > 0)
-            both_plan(asked, reports, plan);
-        return any && reports > 0;
-    }
-    const bool is_top = asked->query == QUERY_TOP;
-    const int64_t error =
-        local_error_of(asked, (uint64_t)reports, LOCAL_95 * (is_top ? (uint32_t)asked->parameters.count : 1));
-    plan->error95_num = error < 0 ? 0 : error;
-    plan->error95_den = asked->query == QUERY_COUNT ? 1 : local_cell_count(asked) > 0 ? 100 : asked->policy.scale;
-    if (asked->query == QUERY_MEAN && __builtin_mul_overflow(asked->policy.scale, reports, &plan->error95_den))
-        plan->error95_den = 0;
-    if (error < 0)
-        plan->error95_den = 0;
-    return true;
 }

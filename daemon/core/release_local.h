@@ -54,15 +54,13 @@ void local_close(struct asked *asked);
 int local_totals(struct core *core, struct asked *asked);
 /* Adds how many reports a query finds, where they count. */
 int local_count(struct core *core, const struct asked *asked, const struct aggregate_query *query, int64_t *count);
-/* The half width that a plan states, as if each device that noises gave all it may. false: no on-board noise is in it,
- * so what the parts say holds. */
-bool local_plan_error(const struct asked *asked, struct release_plan *plan);
 
 /* Estimates of what was added up: release_local_estimate.c. */
 int local_estimate(struct asked *asked);
 int local_both_error(const struct asked *asked, uint32_t unlikely, int64_t *out);
-/* How far off n such reports may be, in steps or, of cells, in hundredths of reports; -1: beyond all bounds. */
-int64_t local_error_of(const struct asked *asked, uint64_t reports, uint32_t unlikely);
+/* The half width that a plan states, as if each device that noises gave all it may. false: no on-board noise is in it,
+ * so what the parts say holds. */
+bool local_plan_error(const struct asked *asked, struct release_plan *plan);
 /* How many of a policy's categories lie in a bin, or are a category. */
 uint32_t local_categories(const struct asked *asked, const struct noise_policy *policy, size_t cell);
 bool local_cell_has(const struct asked *asked, size_t cell, int64_t value);

@@ -225,16 +225,79 @@ static int one_error(const struct asked *asked, const struct local_version *vers
     return r;
 }
 
-/* As if all were by the version of most noise. */
-int64_t local_error_of(const struct asked *asked, uint64_t reports, uint32_t unlikely)
+/* ---- plans ---- */
+
+/* How far off n such reports may be, in steps or, of cells, in hundredths of reports; -1: beyond all bounds. As if
+ * versions had even shares of them, each with the noise of the one that has most. */
+static int64_t error_of(const struct asked *asked, uint64_t reports, uint32_t unlikely)
 {
     const struct local *local = asked->local;
     struct sum worst = { 0 };
+    uint32_t versions = 0;
+    int64_t all;
 
     if (asked->query == QUERY_COUNT)
         return 0;
     for (size_t i = 0; i < local->count; i++)
+        versions += local->versions[i].counts;
+    for (size_t i = 0; i < local->count; i++)
         if (local->versions[i].counts)
-            one_error(asked, &local->versions[i], reports, unlikely, &worst);
-    return worst.is_beyond ? -1 : worst.error;
+            one_error(asked, &local->versions[i], (reports + versions - 1) / versions, unlikely * versions, &worst);
+    return worst.is_beyond || __builtin_mul_overflow(worst.error, (int64_t)versions, &all) ? -1 : all;
+}
+
+/* How many reports there are at most. */
+static int64_t most_reports(const struct asked *asked)
+{
+    const int64_t epochs = asked->local->is_memoised ? 1 : asked_epochs(asked);
+    int64_t most;
+
+    return __builtin_mul_overflow(asked->noising_count * epochs, asked->local->contributions, &most) ? INT64_MAX : most;
+}
+
+/* |(S + s) / (N + c) - S / N| <= (|s| + max|x| |c|) / (N - |c|), where s has on-board noise in it, too. */
+static void both_plan(const struct asked *asked, int64_t reports, struct release_plan *plan)
+{
+    const uint32_t unlikely = LOCAL_95 * ((uint32_t)asked->part_count + 1);
+    const int64_t error = error_of(asked, (uint64_t)reports, unlikely);
+    int64_t sum, count, readings, drift, num, den = asked->policy.scale;
+
+    if (error < 0 || noised_half_width(asked, &asked->parts[0], unlikely, &sum) != 0 ||
+        __builtin_add_overflow(sum, error, &num))
+        return;
+    if (asked->query == QUERY_MEAN) {
+        if (noised_half_width(asked, &asked->parts[1], unlikely, &count) != 0 ||
+            __builtin_mul_overflow(asked->device_count * asked_epochs(asked), asked->policy.contributions, &readings) ||
+            __builtin_mul_overflow(count, policy_sensitivity(&asked->policy), &drift) ||
+            __builtin_add_overflow(drift, num, &num) || readings <= count ||
+            __builtin_mul_overflow(readings - count, asked->policy.scale, &den))
+            return;
+    }
+    plan->error95_num = num;
+    plan->error95_den = den;
+}
+
+bool local_plan_error(const struct asked *asked, struct release_plan *plan)
+{
+    if (asked->local == NULL || (!asked_is_local(asked) && asked->query == QUERY_COUNT))
+        return false;
+    const int64_t reports = most_reports(asked);
+    if (!asked_is_local(asked)) {
+        bool any = false;
+        for (size_t i = 0; i < asked->local->count; i++)
+            any |= asked->local->versions[i].counts;
+        if (any && reports > 0)
+            both_plan(asked, reports, plan);
+        return any && reports > 0;
+    }
+    const bool is_top = asked->query == QUERY_TOP;
+    const int64_t error =
+        error_of(asked, (uint64_t)reports, LOCAL_95 * (is_top ? (uint32_t)asked->parameters.count : 1));
+    plan->error95_num = error < 0 ? 0 : error;
+    plan->error95_den = asked->query == QUERY_COUNT ? 1 : local_cell_count(asked) > 0 ? 100 : asked->policy.scale;
+    if (asked->query == QUERY_MEAN && __builtin_mul_overflow(asked->policy.scale, reports, &plan->error95_den))
+        plan->error95_den = 0;
+    if (error < 0)
+        plan->error95_den = 0;
+    return true;
 }

@@ -43,8 +43,8 @@ static void accuracy_words(const struct asked *asked, const char *interval, char
         snprintf(out, size, "With 95 %% certainty the true %s of the readings that count is %s.%s",
                  query_is_running(asked->query) ? "running count" : query_name(asked->query), interval,
                  asked->local != NULL && asked->local->leaves_out
-                     ? " Reports noised on board that answer by categories or bits, or are memoised, are not among "
-                       "these: source local has them."
+                     ? " Reports noised on board that answer by categories or bits, are memoised, or kept wider bounds "
+                       "of an earlier policy, are not among these: source local has them."
                      : "");
 }
 

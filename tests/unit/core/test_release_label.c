@@ -120,6 +120,42 @@ static void one_device_epoch_moves_one_category_by_its_contributions(void **stat
     json_decref(answer);
 }
 
+static void suspects_are_left_out_and_the_answer_says_how_many(void **state)
+{
+    struct lab *lab = *state;
+    struct store *store = lab->world->store;
+    struct release_order order = by_site;
+    struct release release;
+
+    make_rich(lab);
+    make_device(lab, "site=lyon", 2);
+    make_device(lab, "floor=lyon", 1); /* in no cell */
+    struct device bad = make_device(lab, "site=paris", 2);
+    lab_sql(lab, "UPDATE reading SET noised = 1");
+    assert_int_equal(store->begin(store), 0);
+    assert_int_equal(store->device_suspect(store, bad.id, lab->world->clock.now_ms, "too little noise"), 0);
+    assert_int_equal(store->commit(store), 0);
+    assert_int_equal(ask(lab, &order, &release), 0);
+    json_t *answer = lab_answer(&release);
+    about(counted(answer, "lyon"), 2);
+    about(counted(answer, "paris"), 0);
+    const json_t *part = json_object_get(answer, "on_board");
+    assert_int_equal(json_integer_value(json_object_get(part, "devices")), 2);
+    assert_int_equal(json_integer_value(json_object_get(part, "suspect")), 1);
+    assert_int_equal(json_integer_value(json_object_get(part, "reports")), 3);
+    json_decref(answer);
+    order.source = "raw";
+    assert_int_equal(ask(lab, &order, &release), 0);
+    answer = lab_answer(&release);
+    assert_null(json_object_get(answer, "on_board"));
+    json_decref(answer);
+    order.source = "local";
+    order.loss.ueps = 0;
+    assert_int_equal(ask(lab, &order, &release), REFUSED_INVALID);
+    assert_non_null(strstr(lab->why.what, "a top by a label is not made of reports"));
+    assert_null(strstr(lab->why.todo, "top"));
+}
+
 static void the_present_label_decides_also_for_readings_from_before(void **state)
 {
     struct lab *lab = *state;
@@ -258,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LAB_TEST(readings_are_counted_by_the_label_of_their_device),
         LAB_TEST(one_device_epoch_moves_one_category_by_its_contributions),
+        LAB_TEST(suspects_are_left_out_and_the_answer_says_how_many),
         LAB_TEST(the_present_label_decides_also_for_readings_from_before),
         LAB_TEST(label_and_values_are_part_of_what_is_asked),
         LAB_TEST(a_label_is_for_top_and_its_values_are_words),

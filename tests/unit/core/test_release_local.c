@@ -321,6 +321,65 @@ static void counts_have_all_reports_and_sums_those_that_add_up(void **state)
     json_decref(answer);
 }
 
+/* As while its policy had it send raw readings, and then noise them. What the charge is for is the raw ones' reach:
+ * four of at most 7 each; and no raw reading pushes a report out, or the reverse. */
+static void of_a_device_with_both_kinds_each_has_its_own_bound(void **state)
+{
+    struct lab *lab = *state;
+    struct policy_order policy = a_policy("door", "none");
+    const struct release_order count = { .query = "count", .loss.ueps = 20 * EPSILON },
+                               sum = { .query = "sum", .loss.ueps = 20 * EPSILON };
+
+    make_rich(lab);
+    struct device device = lab_device(lab, "one");
+    lab_policy(lab, &policy);
+    for (int i = 0; i < 6; i++)
+        put_reading(lab, &device, 1000, false); /* counts as 7 */
+    policy = a_policy("door", "laplace");
+    lab_policy(lab, &policy);
+    for (int i = 0; i < 6; i++)
+        put_reading(lab, &device, 100, true);
+    for (int raw = 1; raw >= 0; raw--) {
+        json_t *answer = answer_of(lab, &count);
+        assert_true(llabs(fixed(lab_text(answer, NULL, "value"), 0) - (4 + 4 * raw)) < 4);
+        json_decref(answer);
+        answer = answer_of(lab, &sum);
+        assert_true(llabs(fixed(lab_text(answer, NULL, "value"), 0) - (400 + 28 * raw)) < 28);
+        json_decref(answer);
+        lab_sql(lab, "DELETE FROM reading WHERE noised = 0");
+    }
+}
+
+/* The charge is for readings within the newest bounds; those of reports beside raw ones may not reach further. */
+static void beside_raw_readings_reports_by_wider_bounds_add_nothing_to_sums(void **state)
+{
+    struct lab *lab = *state;
+    struct policy_order policy = a_policy("door", "laplace");
+    struct release_order order = { .query = "sum", .loss.ueps = 20 * EPSILON };
+
+    make_rich(lab);
+    struct device device = lab_device(lab, "one");
+    lab_policy(lab, &policy);
+    put_reading(lab, &device, 100, true);
+    policy.upper = "3";
+    lab_policy(lab, &policy);
+    put_reading(lab, &device, 40, true);
+    json_t *answer = answer_of(lab, &order);
+    assert_true(llabs(fixed(lab_text(answer, NULL, "value"), 0) - 40) < 20);
+    assert_non_null(strstr(lab_text(answer, NULL, "statement"), "wider bounds of an earlier policy"));
+    json_decref(answer);
+    order = (struct release_order){ .query = "sum", .source = "local" };
+    answer = answer_of(lab, &order);
+    assert_string_equal(lab_text(answer, NULL, "value"), "140");
+    json_decref(answer);
+    policy.upper = "5"; /* wider again: by the narrower ones they may add what they did */
+    lab_policy(lab, &policy);
+    order = (struct release_order){ .query = "sum", .loss.ueps = 20 * EPSILON };
+    answer = answer_of(lab, &order);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(answer, "on_board"), "reports")), 1);
+    json_decref(answer);
+}
+
 /* Only the newest report of each device counts, whatever the epochs. */
 static void of_memoised_answers_one_of_each_device_counts(void **state)
 {
@@ -402,6 +461,30 @@ static void each_version_is_estimated_by_its_own_noise(void **state)
     assert_int_equal(json_array_size(json_object_get(json_object_get(answer, "privacy"), "noise")), 2);
     json_decref(answer);
     assert_int_equal(release.loss.ueps, 4 * onebit); /* the most reports, each at the highest price */
+}
+
+static void a_plan_is_no_narrower_than_the_answer_over_several_versions(void **state)
+{
+    struct lab *lab = *state;
+    const struct policy_order policy = a_policy("door", "laplace");
+    struct release_order order = { .query = "sum", .sensor = "door", .source = "local" };
+    struct release_plan plan;
+    struct fleet fleet;
+
+    make_rich(lab);
+    make_fleet(lab, &fleet);
+    for (int version = 0; version < 2; version++) {
+        lab_policy(lab, &policy);
+        for (int i = 0; i < 2 * FLEET; i++)
+            put_reading(lab, &fleet.devices[i / 2], 1, true);
+    }
+    lab->world->clock.now_ms += 1;
+    assert_int_equal(release_preview(lab->core, &lab->acme->caller, &order, &plan, &lab->why), 0);
+    json_t *answer = answer_of(lab, &order);
+    const int64_t width = fixed(lab_text(answer, "error95", "high"), 0) - fixed(lab_text(answer, NULL, "value"), 0);
+    json_decref(answer);
+    assert_int_equal(plan.error95_den, 1);
+    assert_int_equal(plan.error95_num, width); /* each gave all it may */
 }
 
 /* Decided by the versions that can be in a window, never by what came in. */
@@ -733,9 +816,12 @@ int main(void)
         LAB_TEST(frequencies_hold_the_truth),
         LAB_TEST(intervals_over_both_kinds_hold_the_truth),
         LAB_TEST(counts_have_all_reports_and_sums_those_that_add_up),
+        LAB_TEST(of_a_device_with_both_kinds_each_has_its_own_bound),
+        LAB_TEST(beside_raw_readings_reports_by_wider_bounds_add_nothing_to_sums),
         LAB_TEST(of_memoised_answers_one_of_each_device_counts),
         LAB_TEST(no_more_reports_count_than_contributions),
         LAB_TEST(each_version_is_estimated_by_its_own_noise),
+        LAB_TEST(a_plan_is_no_narrower_than_the_answer_over_several_versions),
         LAB_TEST(a_window_of_another_kind_of_noise_is_refused_with_the_time_from_which_it_works),
         LAB_TEST(of_a_mixed_fleet_only_those_that_noise_are_in_it_and_no_suspect),
         LAB_TEST(what_reports_cannot_tell_is_refused),
