@@ -173,22 +173,29 @@ static int write_charge(void *context, const struct ledger_charge *charge)
                           "epoch", (json_int_t)charge->epoch, "loss", loss_json(&charge->loss)));
 }
 
+/* A long answer by its digest alone: an export has room for many releases, and whoever has the answer can compare. */
 static int write_release(void *context, const struct release *release)
 {
     struct writing *writing = context;
+    const bool is_long = release->answer_size >= sizeof(release->answer);
+    uint8_t digest[DIGEST_SIZE];
     struct buffer answer;
 
     buffer_init(&answer, RELEASE_ANSWER_MAX);
     int r = release_answer_append(writing->request->core, release, &answer);
     if (r == 0)
+        r = writing->crypto->sha256(writing->crypto->context, buffer_view(&answer), digest);
+    if (r == 0)
         r = line(writing, "release",
-                 json_pack("{s:I,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "id", (json_int_t)release->id,
-                           "request", json_words(release->request), "tenant_id", (json_int_t)release->tenant_id,
-                           "query", json_words(release->query), "sensor", json_words(release->sensor), "selector",
-                           json_words(release->selector), "parameters", json_words(release->parameters), "mechanism",
-                           json_words(release->mechanism), "policy_version", (json_int_t)release->policy_version,
-                           "devices", (json_int_t)release->cohort, "created_ms", (json_int_t)release->created_ms,
-                           "loss", loss_json(&release->loss), "answer", json_words((const char *)answer.data)));
+                 json_pack(
+                     "{s:I,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:I,s:o}", "id", (json_int_t)release->id,
+                     "request", json_words(release->request), "tenant_id", (json_int_t)release->tenant_id, "query",
+                     json_words(release->query), "sensor", json_words(release->sensor), "selector",
+                     json_words(release->selector), "parameters", json_words(release->parameters), "mechanism",
+                     json_words(release->mechanism), "policy_version", (json_int_t)release->policy_version, "devices",
+                     (json_int_t)release->cohort, "created_ms", (json_int_t)release->created_ms, "loss",
+                     loss_json(&release->loss), "answer", is_long ? json_null() : json_words((const char *)answer.data),
+                     "answer_size", (json_int_t)answer.size, "answer_sha256", json_hex(digest, sizeof(digest))));
     buffer_deinit(&answer);
     return r;
 }

@@ -299,9 +299,12 @@ int plan_needed(struct asked *asked, struct release_plan *plan, struct why *why)
     if (asked->query == QUERY_VARIANCE || asked->query == QUERY_QUANTILES)
         return refuse(why, REFUSED_INVALID, "error", "ask with an epsilon; the answer states its interval",
                       "how far off a variance or a quantile is depends on the readings, so nothing is said beforehand");
-    if (!loss_keeps(asked, high))
+    if (!loss_keeps(asked, high)) {
+        if (asked_noise(asked, why) == REFUSED_TOO_LARGE) /* which no loss mends */
+            return REFUSED_TOO_LARGE;
         return refuse(why, REFUSED_INVALID, "error", "wish for less, or ask more devices",
                       "no release over these devices keeps so small an error");
+    }
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
         if (loss_keeps(asked, middle))

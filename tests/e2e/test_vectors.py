@@ -1,4 +1,5 @@
 """A round of federated learning: containers make vectors, devices clip and post them, a tenant gets their noised sum."""
+import hashlib
 import json
 
 import test_ledger
@@ -106,6 +107,22 @@ class TestRound(WorldCase):
         # three vectors of norm 100 at most: 300 / sqrt(344) * 8 along the first coordinate
         self.assertLess(abs(answer["vector"][0] - 300 * 8 / 344 ** 0.5), 3 + 8 * sigma)
         self.assertTrue(all(abs(one) < 300 + 8 * sigma for one in answer["vector"]))
+
+    def test_7_an_export_has_long_answers_by_their_digest(self):
+        w = self.world
+        w.ctl("grant", "create", "--tenant", "acme", "--selector", "site=lyon", "--sensors", "long")
+        w.ctl("policy", "set", "long", "--dimension", "4096", "--norm", "1000000")
+        number = w.json("release", "create", "--tenant", "acme", "--query", "vector-sum", "--sensor", "long", "--selector", "site=lyon", "--rho", "0.01")["id"]
+        answer = w.ctl("release", "answer", str(number)).encode()
+        self.assertGreater(len(answer), 20000)
+        export = w.folder / "long.jsonl"
+        w.ctl("privacy", "export", "--output", str(export))
+        lines = [json.loads(line) for line in export.read_text().splitlines()]
+        line, = (line for line in lines if line["kind"] == "release" and line["id"] == number)
+        self.assertEqual((line["answer"], line["answer_size"], line["answer_sha256"]), (None, len(answer), hashlib.sha256(answer).hexdigest()))
+        short = next(line for line in lines if line["kind"] == "release" and line["id"] != number)
+        self.assertEqual(hashlib.sha256(short["answer"].encode()).hexdigest(), short["answer_sha256"])
+        self.assertIn("holds", w.ctl("privacy", "ledger", "verify", "--file", str(export), "--key", str(w.public)))
 
 
 class TestEverySystemCallOfARound(test_ledger.TestEverySystemCall):

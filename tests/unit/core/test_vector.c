@@ -421,6 +421,13 @@ static void what_pays_no_rho_or_is_of_the_other_kind_is_refused(void **state)
         { .query = "device-count", .loss.ueps = EPSILON },
         { .query = "histogram", .edges = "0,1", .loss.ueps = EPSILON },
         { .rho = "0.1", .edges = "0,1" },
+        { .query = "variance", .loss.ueps = EPSILON },
+        { .query = "quantiles", .at = "0.5", .loss.ueps = EPSILON },
+        { .query = "top", .categories = "0,1", .loss.ueps = EPSILON },
+        { .query = "top", .by = "site", .categories = "lyon", .loss.ueps = EPSILON },
+        { .query = "running-count", .step_ms = 3600000, .loss.ueps = EPSILON },
+        { .rho = "0.1", .source = "local" },
+        { .rho = "0.1", .source = "both" },
     };
     struct release release;
 
@@ -631,6 +638,16 @@ static void sums_that_could_be_too_large_are_refused_beforehand(void **state)
     lab_device(lab, "node-1");
     assert_int_equal(ask(lab, &order, &release), REFUSED_INVALID);
     assert_non_null(strstr(lab->why.what, "more noise than can be drawn"));
+    /* a preview that looks for a loss says that none helps */
+    const struct release_order wish = { .query = "vector-sum", .sensor = "huge", .error = "1" };
+    char name[NAME_SIZE];
+    struct release_plan plan;
+    for (int i = 2; i <= 7; i++) {
+        snprintf(name, sizeof(name), "node-%d", i);
+        lab_device(lab, name);
+    }
+    assert_int_equal(release_preview(lab->core, &lab->acme->caller, &wish, &plan, &lab->why), REFUSED_TOO_LARGE);
+    assert_non_null(strstr(lab->why.what, "could pass 800000000000 steps"));
 }
 
 static void the_longest_vector_fits_and_reaches_sinks_and_replays(void **state)
