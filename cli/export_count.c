@@ -22,7 +22,7 @@ struct place {
 struct count {
     struct place **places; /* by hash; NULL: free */
     size_t capacity, used;
-    json_t *cohorts, *caps; /* by id, by epoch */
+    json_t *cohorts, *caps, *payers; /* by id, by epoch, by release: what series of running counts it was charged for */
     json_int_t charges, cohort_count, releases, recorded, of_scope[SCOPES];
     int64_t entries;
     uint8_t head[DIGEST_SIZE];
@@ -260,6 +260,43 @@ static int remember(json_t *map, int64_t id, json_t *value)
     return json_object_set(map, key, value) != 0 ? -ENOMEM : 0;
 }
 
+/* What all answers of a series of running counts have in common, and no other has. */
+static json_t *series_of(const json_t *line, const json_t *answer)
+{
+    static const char *const members[] = { "tenant_id",  "query",     "sensor",        "selector",
+                                           "parameters", "mechanism", "policy_version" };
+    json_t *series = json_array();
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        json_array_append(series, json_object_get(line, members[i]));
+    json_array_append(series, json_object_get(answer, "from"));
+    return series;
+}
+
+/* What cost nothing is a running count, of a series that a release before it was charged for. */
+static int take_release(struct count *count, const json_t *line)
+{
+    const bool is_running = strcmp(text(line, "query"), "running-count") == 0;
+    const int64_t id = number(line, "id");
+    const bool is_free = loss_at(json_object_get(line, "loss"), 0).nrho == 0;
+    char paid_by[24];
+
+    count->releases++;
+    int r = take_said(count, RELEASE, line, 0, id);
+    if (r != 0 || (!is_running && !is_free))
+        return r;
+    json_t *answer = json_loads(text(line, "answer"), JSON_REJECT_DUPLICATES, NULL);
+    json_t *series = series_of(line, answer);
+    snprintf(paid_by, sizeof(paid_by), "%lld", (long long)number(answer, "paid_by"));
+    if (!is_free)
+        r = remember(count->payers, id, series);
+    else if (!is_running || !json_equal(json_object_get(count->payers, paid_by), series))
+        differs(count, "release %lld cost nothing, and nothing before it paid for it", (long long)id);
+    json_decref(series);
+    json_decref(answer);
+    return r;
+}
+
 static int take_line(struct count *count, const json_t *line)
 {
     const char *kind = text(line, "kind");
@@ -274,10 +311,8 @@ static int take_line(struct count *count, const json_t *line)
         return take_said(count, ODOMETER, line, 0, number(line, "chunk"));
     if (strcmp(kind, "budget") == 0)
         return take_said(count, BUDGET, line, number(line, "epoch"), number(line, "tenant_id"));
-    if (strcmp(kind, "release") == 0) {
-        count->releases++;
-        return take_said(count, RELEASE, line, 0, number(line, "id"));
-    }
+    if (strcmp(kind, "release") == 0)
+        return take_release(count, line);
     if (strcmp(kind, "filter_cap") == 0)
         return remember(count->caps, number(line, "epoch"), json_object_get(line, "cap"));
     if (strcmp(kind, "cohort") == 0) {
@@ -351,7 +386,7 @@ static int lines_take(struct count *count, struct bytes file)
 
 int export_count(struct bytes file, json_t **out_verdict)
 {
-    struct count count = { .cohorts = json_object(), .caps = json_object() };
+    struct count count = { .cohorts = json_object(), .caps = json_object(), .payers = json_object() };
 
     int r = lines_take(&count, file);
     for (size_t i = 0; r == 0 && i < count.capacity; i++)
@@ -369,5 +404,6 @@ int export_count(struct bytes file, json_t **out_verdict)
     free(count.places);
     json_decref(count.cohorts);
     json_decref(count.caps);
+    json_decref(count.payers);
     return r;
 }

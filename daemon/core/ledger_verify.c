@@ -49,6 +49,14 @@ static int charge_hold(void *context, const struct ledger_charge *charge)
     return 0;
 }
 
+static bool is_same_series(const struct release *payer, const struct release *release)
+{
+    return payer->tenant_id == release->tenant_id && payer->from_ms == release->from_ms &&
+           payer->policy_version == release->policy_version && strcmp(payer->query, release->query) == 0 &&
+           strcmp(payer->sensor, release->sensor) == 0 && strcmp(payer->selector, release->selector) == 0 &&
+           strcmp(payer->parameters, release->parameters) == 0 && strcmp(payer->mechanism, release->mechanism) == 0;
+}
+
 /* What costs nothing is a running count, of a series that an earlier release was charged for. */
 static int free_hold(struct held *held)
 {
@@ -62,9 +70,7 @@ static int free_hold(struct held *held)
     int r = held->payer->id == id ? 0 : held->core->store->release_by_id(held->core->store, 0, id, held->payer);
     if (r < 0)
         return r;
-    if (r != 0 || held->payer->loss.nrho == 0 || held->payer->tenant_id != release->tenant_id ||
-        held->payer->from_ms != release->from_ms || strcmp(held->payer->sensor, release->sensor) != 0 ||
-        strcmp(held->payer->parameters, release->parameters) != 0)
+    if (r != 0 || held->payer->loss.nrho == 0 || !is_same_series(held->payer, release))
         return apart(held, release->id, "cost nothing, and is not of the series that it says was paid");
     return 0;
 }

@@ -423,6 +423,7 @@ static void a_verifier_asks_who_paid_for_what_cost_nothing(void **state)
         "UPDATE release SET answer = replace(answer, '\"paid_by\":1', '\"paid_by\":2') WHERE id = 3",
         "UPDATE release SET answer = replace(answer, '\"paid_by\":1', '\"paid_by\":3') WHERE id = 3",
         "UPDATE release SET sensor = 'load' WHERE id = 3",
+        "UPDATE release SET selector = 'site=lyon' WHERE id = 3",
     };
     struct lab *lab = *state;
     const struct release_order order = hourly(EPSILON);
