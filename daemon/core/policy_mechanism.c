@@ -49,12 +49,27 @@ static int delta_read(struct noise_policy *document, struct loss *loss, struct w
     return 0;
 }
 
+/* How far apart a reading and what it may have been are, as they are noised. Memoised ones are rounded down first, zero
+ * like any other, by up to memo_step - 1 but not below the lower bound: so far from zero's place may the upper bound
+ * be.
+ */
+static uint64_t distance_of(const struct noise_policy *document)
+{
+    const bool is_replace = document->adjacency == POLICY_REPLACE;
+    const uint64_t plain = noise_sensitivity(document->lower, document->upper, is_replace, 1);
+    int64_t below = (int64_t)document->memo_step - 1;
+
+    if (is_replace || document->memo_step == 0 || document->lower >= 0 || document->upper <= 0)
+        return plain;
+    below = below < -document->lower ? below : -document->lower;
+    return plain > (uint64_t)(document->upper + below) ? plain : (uint64_t)(document->upper + below);
+}
+
 static int added_read(const struct policy_order *order, struct noise_policy *document, struct loss *loss,
                       struct why *why)
 {
     const char *epsilon = order->epsilon_per_reading != NULL ? order->epsilon_per_reading : EPSILON_DEFAULT;
-    uint64_t sensitivity =
-        noise_sensitivity(document->lower, document->upper, document->adjacency == POLICY_REPLACE, 1);
+    uint64_t sensitivity = distance_of(document);
     struct noise_scale scale;
     int64_t ueps;
 

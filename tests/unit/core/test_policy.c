@@ -1,5 +1,9 @@
 #include "tests/unit/core/lab.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "device_proto/noise_response.h"
 #include "device_proto/policy_doc.h"
 
 static int set(struct lab *lab, const struct policy_order *order)
@@ -127,6 +131,40 @@ static void makes_policies_of_every_mechanism_and_says_what_a_reading_costs(void
         assert_in_range(policy.reading.nrho, cases[i].nrho, cases[i].nrho + cases[i].nrho / 500);
         assert_int_equal(policy.reading.delta, 0);
     }
+}
+
+/* Rounding moves zero as well as the reading: no two that may be told apart by no more than epsilon get further apart
+ * than the noise is made for. */
+static void memoised_noise_covers_what_rounding_does_to_zero(void **state)
+{
+    static const struct {
+        const char *lower, *upper;
+    } bounds[] = { { "-5", "10" }, { "-10", "5" }, { "-7", "7" }, { "0", "9" }, { "3", "9" }, { "-9", "-3" } };
+    struct lab *lab = *state;
+    char sensor[NAME_SIZE];
+    struct policy policy;
+
+    for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
+        for (uint32_t step = 1; step <= 20; step += 3) {
+            snprintf(sensor, sizeof(sensor), "memo-%zu-%u", i, step);
+            const struct policy_order order = { .sensor = sensor,
+                                                .lower = bounds[i].lower,
+                                                .upper = bounds[i].upper,
+                                                .scale = 1,
+                                                .epsilon_per_reading = "1",
+                                                .memo_step = step };
+            assert_int_equal(policy_set(lab->core, &lab->world->owner, &order, &policy, &lab->why), 0);
+            int64_t furthest = 0;
+            for (uint32_t offset = 0; offset < step; offset++)
+                for (int64_t value = policy.lower; value <= policy.upper; value++) {
+                    const int64_t zero = noise_clamp(0, policy.lower, policy.upper);
+                    const int64_t apart =
+                        noise_clamp(noise_memo_round(value, step, offset), policy.lower, policy.upper) -
+                        noise_clamp(noise_memo_round(zero, step, offset), policy.lower, policy.upper);
+                    furthest = llabs(apart) > furthest ? llabs(apart) : furthest;
+                }
+            assert_in_range(policy.parameter_num / policy.parameter_den, furthest, 17); /* epsilon 1 */
+        }
 }
 
 static void the_geometric_costs_a_delta_that_the_filters_must_allow(void **state)
@@ -362,6 +400,7 @@ int main(void)
         LAB_TEST(signs_a_document_that_devices_accept),
         LAB_TEST(never_makes_noise_weaker_than_its_epsilon),
         LAB_TEST(makes_policies_of_every_mechanism_and_says_what_a_reading_costs),
+        LAB_TEST(memoised_noise_covers_what_rounding_does_to_zero),
         LAB_TEST(the_geometric_costs_a_delta_that_the_filters_must_allow),
         LAB_TEST(what_a_policy_promises_must_be_said_expressly),
         LAB_TEST(what_a_mechanism_cannot_do_is_refused_with_what_to_change),
