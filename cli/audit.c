@@ -137,7 +137,7 @@ static int add_noise(struct audit *audit, uint64_t samples)
     double last = 0;
     for (unsigned i = 1; i <= TAILS; i++) {
         double far = ceil(i * deviation * (gaussian ? .5 : 1));
-        if (far <= last || 2 * at_least(audit->sampler, (int64_t)far) * (double)samples < EXPECTED_LEAST)
+        if (far <= last || 2 * at_least(audit->sampler, (int64_t)far) * (double)samples < (double)EXPECTED_LEAST)
             continue;
         add_at(audit, EVENT_FAR, far);
         last = far;
