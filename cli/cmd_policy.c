@@ -77,6 +77,25 @@ static const char *cost_of(const json_t *policy, const char *currency)
     return cost != NULL ? cost : "?";
 }
 
+static void policy_say(struct call *call, const json_t *policy)
+{
+    const long long version = (long long)json_integer_value(json_object_get(policy, "version"));
+    const long long dimension = (long long)json_integer_value(json_object_get(policy, "dimension"));
+
+    if (call->output->is_json)
+        call->output->object(call->output, policy, NULL);
+    else if (dimension > 0)
+        call->output->done(call->output,
+                           "sensor %s has policy version %lld; its readings are vectors of %lld coordinates, each "
+                           "clipped to an L2 norm of %s",
+                           call->arguments[0], version, dimension, common_text(policy, "upper"));
+    else
+        call->output->done(
+            call->output,
+            "sensor %s has policy version %lld; a reading noised on board costs epsilon %s, rho %s, delta %s",
+            call->arguments[0], version, cost_of(policy, "epsilon"), cost_of(policy, "rho"), cost_of(policy, "delta"));
+}
+
 static int policy_set(struct call *call)
 {
     struct path path = path_of("/v1/policies");
@@ -113,21 +132,8 @@ static int policy_set(struct call *call)
         return r;
     }
     r = common_send(call, "POST", &path, body, &policy);
-    if (r == EXIT_DONE && call->output->is_json)
-        call->output->object(call->output, policy, NULL);
-    else if (r == EXIT_DONE && json_integer_value(json_object_get(policy, "dimension")) > 0)
-        call->output->done(
-            call->output,
-            "sensor %s has policy version %lld; its readings are vectors of %lld coordinates, each clipped "
-            "to an L2 norm of %s",
-            call->arguments[0], (long long)json_integer_value(json_object_get(policy, "version")),
-            (long long)json_integer_value(json_object_get(policy, "dimension")), common_text(policy, "upper"));
-    else if (r == EXIT_DONE)
-        call->output->done(
-            call->output,
-            "sensor %s has policy version %lld; a reading noised on board costs epsilon %s, rho %s, delta %s",
-            call->arguments[0], (long long)json_integer_value(json_object_get(policy, "version")),
-            cost_of(policy, "epsilon"), cost_of(policy, "rho"), cost_of(policy, "delta"));
+    if (r == EXIT_DONE)
+        policy_say(call, policy);
     json_decref(policy);
     return r;
 }

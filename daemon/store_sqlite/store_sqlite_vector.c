@@ -12,7 +12,7 @@ static const struct statements statements = {
                    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?8 > (SELECT count(*) FROM vector INDEXED BY vector_asked"
                    " WHERE device_id = ?1 AND sensor = ?2 AND epoch = ?3)",
         /* The index has them in the order of their ids, which is that in which they came. */
-        [EACH] = "SELECT id, dimension FROM vector INDEXED BY vector_asked WHERE device_id = ? AND sensor = ?"
+        [EACH] = "SELECT id FROM vector INDEXED BY vector_asked WHERE device_id = ? AND sensor = ?"
                  " AND epoch = ? AND received_ms >= ? AND received_ms < ? ORDER BY id LIMIT ?",
         [READ] = "SELECT coordinates FROM vector WHERE id = ?",
     },
@@ -36,10 +36,7 @@ static int store_vector_insert(struct store *store, const struct vector *vector,
 
 static void read_place(struct query *query, void *out)
 {
-    struct vector_place *place = out;
-
-    place->id = take_int(query);
-    place->dimension = take_int(query);
+    ((struct vector_place *)out)->id = take_int(query);
 }
 
 static int store_vector_each(struct store *store, const struct aggregate_query *wanted,

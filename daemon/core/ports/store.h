@@ -184,7 +184,6 @@ struct vector {
 };
 struct vector_place {
     int64_t id;
-    int64_t dimension;
 };
 
 struct shared_value {
