@@ -134,17 +134,17 @@ static int laplace_width(struct noise_scale scale, unsigned draws, int64_t *out)
     return 0;
 }
 
-/* With Gaussian noise. For sigma^2 >= 4 a sum of k <= 12 draws is as likely to have any value as one draw of k times
- * the variance, but for a factor of e^t, t < 10^-15: by Poisson's summation two of them differ by less than 5 e^(-2
- * pi^2 s^2), 1/s^2 = 1/sigma_1^2 + 1/sigma_2^2 <= 1/2 (Kairouz, Liu, Steinke 2021, theorem 9, has the same bound). One
- * more than the other's width makes up for more than that. Below, such a sum is sub-Gaussian, and 2 e^(-a^2 / (2 k
- * sigma^2)) <= 1/20 where a^2 >= 2 k sigma^2 ln 40, and ln 40 < 3.688880. */
+/* With Gaussian noise. One draw's is known; for sigma^2 >= 4 a sum of k <= 12 draws is as likely to have any value as
+ * one draw of k times the variance, but for a factor of e^t, t < 10^-15: by Poisson's summation two of them differ by
+ * less than 5 e^(-2 pi^2 s^2), 1/s^2 = 1/sigma_1^2 + 1/sigma_2^2 <= 1/2 (Kairouz, Liu, Steinke 2021, theorem 9, has the
+ * same bound). One more than the other's width makes up for more than that. Below, such a sum is sub-Gaussian, and 2
+ * e^(-a^2 / (2 k sigma^2)) <= 1/20 where a^2 >= 2 k sigma^2 ln 40, and ln 40 < 3.688880. */
 static int gauss_width(struct noise_scale variance, unsigned draws, int64_t *out)
 {
     const unsigned __int128 num = (unsigned __int128)variance.num * draws;
     uint64_t width, low = 0, high = UINT64_C(1) << 40;
 
-    if (variance.num / variance.den >= 4 && num <= UINT64_MAX &&
+    if ((draws == 1 || variance.num / variance.den >= 4) && num <= UINT64_MAX &&
         privacy_gauss_half_width((uint64_t)num, variance.den, PRIVACY_TAIL_5, &width) == 0 && width < INT64_MAX) {
         *out = (int64_t)width + (draws > 1);
         return 0;

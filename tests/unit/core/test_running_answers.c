@@ -116,14 +116,14 @@ static void counts_with_gaussian_noise_are_within_their_intervals(void **state)
 static void intervals_are_as_wide_as_the_draws_of_a_step_make_them(void **state)
 {
     static struct asked asked;
-    static const int64_t laplace[] = { 299, 412, 498, 571, 635, 694 };
+    static const int64_t laplace[] = { 299, 412, 498, 571, 635, 694, 748, 798, 846, 891, 933, 974 };
     static const int64_t gauss[] = { 196, 278, 340, 393, 439, 481 };
     int64_t width;
 
     (void)state;
     asked.mechanism = MECHANISM_LAPLACE;
     asked.parts[0].scale = (struct noise_scale){ 100, 1 };
-    for (unsigned draws = 1; draws <= 6; draws++) {
+    for (unsigned draws = 1; draws <= 12; draws++) {
         assert_int_equal(running_half_width(&asked, draws, &width), 0);
         assert_in_range(width, laplace[draws - 1], laplace[draws - 1] + 1);
     }
@@ -134,7 +134,10 @@ static void intervals_are_as_wide_as_the_draws_of_a_step_make_them(void **state)
         assert_int_equal(running_half_width(&asked, draws, &width), 0);
         assert_in_range(width, gauss[draws - 1], gauss[draws - 1] + 2);
     }
-    asked.parts[0].scale = (struct noise_scale){ 1, 1 }; /* too narrow for the limit: sqrt(2 k ln 40) */
+    asked.parts[0].scale = (struct noise_scale){ 1, 1 };
+    assert_int_equal(running_half_width(&asked, 1, &width), 0);
+    assert_int_equal(width, 2); /* 0.9 % are beyond, and of 1 11.7 % */
+    /* sums of so few steps are not near the limit: sqrt(2 k ln 40) */
     assert_int_equal(running_half_width(&asked, 2, &width), 0);
     assert_int_equal(width, 4);
     assert_int_equal(running_half_width(&asked, 12, &width), 0);
