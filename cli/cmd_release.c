@@ -47,6 +47,7 @@ static const struct column plan_columns[] = {
 static const struct column answer_columns[] = {
     { "query", "query", false },
     { "sensor", "sensor", false },
+    { "readings", "source", false },
     { "selector", "selector", false },
     { "from", "from", false },
     { "to", "to", false },

@@ -106,6 +106,8 @@ class TestReports(WorldCase):
                       "--dry-run")
         self.assertEqual((plan["charged"], plan["epsilon_per_device"], plan["tenant_epsilon"]), (0, "0", "40"))
         self.assertGreater(float(plan["error95"]), 0)
+        shown = w.ctl("release", "create", "--tenant", "acme", "--query", "sum", "--sensor", "plain", "--selector", "", "--source", "local")
+        self.assertRegex(shown, r"(?m)^readings +local$")
         first = w.items("release", "list")[0]
         explained = w.ctl("privacy", "explain", str(first["id"]))
         self.assertIn("this host neither", explained)
