@@ -541,40 +541,74 @@ static void the_newest_norm_clips_all(void **state)
     assert_int_equal(sum[1] - none[1], 0);
 }
 
-/* 64 coordinates of noise a round, 20 rounds: variance and interval as stated. The seed is fixed. */
-static void coordinates_spread_as_they_say(void **state)
+#define ROUNDS 20
+#define WIDE   64
+
+/* Of nothing but noise, of variance 400. The seed is fixed. */
+static void draw_rounds(struct lab *lab, int64_t out[ROUNDS][WIDE])
 {
-    struct lab *lab = *state;
-    const struct policy_order wide = { .sensor = "wide", .dimension = 64, .norm = "20" };
-    const struct release_order order = { .sensor = "wide", .rho = "0.5" }; /* variance 400, half width 39 */
+    const struct policy_order wide = { .sensor = "wide", .dimension = WIDE, .norm = "20" };
+    const struct release_order order = { .sensor = "wide", .rho = "0.5" }; /* half width 39 */
     struct sham_random sham = { 77 };
     const struct proto_random random = sham_random_port(&sham);
-    int64_t squares = 0, total = 0, outside = 0, pairs = 0;
+    struct release release;
 
     make_round(lab);
     lab_policy(lab, &wide);
     lab_device(lab, "node-1");
     lab->core->random = &random;
-    for (int round = 0; round < 20; round++) {
-        struct release release;
+    for (size_t round = 0; round < ROUNDS; round++) {
         must(lab, ask(lab, &order, &release));
         json_t *answer = whole_answer(lab, &release);
-        for (size_t i = 0; i < 64; i++) {
-            const int64_t noise = coordinate(answer, i);
-            squares += noise * noise;
-            total += noise;
-            outside += noise > 39 || noise < -39;
-            pairs += i > 0 ? noise * coordinate(answer, i - 1) : 0;
-        }
+        for (size_t i = 0; i < WIDE; i++)
+            out[round][i] = coordinate(answer, i);
         json_decref(answer);
     }
     lab->core->random = &lab->world->random;
-    /* of 1280 draws: the mean of squares within 5 standard deviations of 400 (400 * sqrt(2/1280) = 15.8) */
-    assert_in_range(squares / 1280, 400 - 79, 400 + 79);
-    assert_in_range(total + 5000, 5000 - 3600, 5000 + 3600); /* 5 * 20 * sqrt(1280) */
-    assert_in_range(outside, 1, 102);                        /* 5 % are 64; 5 standard deviations of 7.8 */
-    assert_in_range(pairs + 100000, 100000 - 71000,
-                    100000 + 71000); /* neighbours have nothing in common: 5 * 400 * sqrt(1260) */
+}
+
+/* Of 1280 draws; each bound is 5 standard deviations. */
+static void coordinates_spread_as_they_say(void **state)
+{
+    static int64_t noise[ROUNDS][WIDE];
+    int64_t squares = 0, total = 0, outside = 0;
+
+    draw_rounds(*state, noise);
+    for (size_t i = 0; i < ROUNDS * WIDE; i++) {
+        const int64_t one = noise[i / WIDE][i % WIDE];
+        squares += one * one;
+        total += one;
+        outside += one > 39 || one < -39;
+    }
+    assert_in_range(squares / 1280, 400 - 79, 400 + 79);     /* 400 * sqrt(2/1280) = 15.8 */
+    assert_in_range(total + 5000, 5000 - 3600, 5000 + 3600); /* 20 * sqrt(1280) */
+    assert_in_range(outside, 1, 102);                        /* 5 % are 64; 7.8 */
+}
+
+/* No coordinate goes without noise, no two have the same, and none keeps that of the round before. */
+static void every_coordinate_has_noise_of_its_own(void **state)
+{
+    static int64_t noise[ROUNDS][WIDE];
+
+    draw_rounds(*state, noise);
+    for (size_t i = 0; i < WIDE; i++) {
+        int64_t squares = 0, other;
+        for (size_t round = 0; round < ROUNDS; round++)
+            squares += noise[round][i] * noise[round][i];
+        assert_in_range(squares, 400, 60 * 400); /* of 20 draws: far in both tails */
+        for (size_t k = 0; k < i; k++) {
+            other = 0;
+            for (size_t round = 0; round < ROUNDS; round++)
+                other += noise[round][i] != noise[round][k];
+            assert_in_range(other, ROUNDS / 2, ROUNDS); /* two are alike with probability 0.014 */
+        }
+    }
+    for (size_t round = 1; round < ROUNDS; round++) {
+        int64_t pairs = 0;
+        for (size_t i = 0; i < WIDE; i++)
+            pairs += noise[round][i] * noise[round - 1][i];
+        assert_in_range(pairs + 20000, 20000 - 6 * 400 * 8, 20000 + 6 * 400 * 8); /* 6 x 400 x sqrt(64) */
+    }
 }
 
 static void a_preview_shows_what_a_round_costs(void **state)
@@ -800,6 +834,7 @@ int main(void)
         LAB_TEST(one_device_changes_a_sum_by_its_norm_at_most),
         LAB_TEST(the_newest_norm_clips_all),
         LAB_TEST(coordinates_spread_as_they_say),
+        LAB_TEST(every_coordinate_has_noise_of_its_own),
         LAB_TEST(a_preview_shows_what_a_round_costs),
         LAB_TEST(sums_that_could_be_too_large_are_refused_beforehand),
         LAB_TEST(the_longest_vector_fits_and_reaches_sinks_and_replays),
