@@ -83,10 +83,12 @@ static void put_no_value(struct buffer *out, const char *reason)
     put_no_interval(out, reason);
 }
 
-/* Sum and count stay within their half widths at once with 95 %. The ends are rounded outwards. */
-static int put_mean_interval(struct buffer *out, const struct noised *sum, const struct noised *count, int digits,
-                             struct interval_words *words)
+/* Sum and count stay within their half widths at once with 95 %, and there are no fewer readings than those that are
+ * sure. The ends are rounded outwards. */
+static int put_mean_interval(struct buffer *out, const struct asked *asked, int64_t sure, struct interval_words *words)
 {
+    const struct noised *sum = &asked->parts[0], *count = &asked->parts[1];
+    const int digits = digits_of_scale(asked->policy.scale);
     int64_t sum_low, sum_high, least, most, low, high;
 
     if (__builtin_sub_overflow(sum->value, sum->half_width, &sum_low) ||
@@ -96,6 +98,8 @@ static int put_mean_interval(struct buffer *out, const struct noised *sum, const
         put_no_interval(out, too_far);
         return 0;
     }
+    least = least > sure ? least : sure;
+    most = most > sure ? most : sure;
     if (least <= 0) {
         put_no_interval(out, "with this epsilon the number of readings cannot be told from none");
         return 0;
@@ -114,18 +118,21 @@ static int put_mean(struct buffer *out, const struct asked *asked, struct interv
 {
     const struct noised *sum = &asked->parts[0], *count = &asked->parts[1];
     const int digits = digits_of_scale(asked->policy.scale);
+    /* How many were noised on board is no secret: fewer there are not. */
+    const int64_t sure = asked->local != NULL ? (int64_t)asked->local->reports : 0;
+    const int64_t readings = count->value > sure ? count->value : sure;
     int64_t mean;
 
-    if (count->value <= 0) {
+    if (readings <= 0) {
         put_no_value(out, "the noised count is not above 0: too few readings, or too small an epsilon");
         return 0;
     }
-    if (scaled_ratio(sum->value, MEAN_DIGITS_UNIT, count->value, &mean) != 0) {
+    if (scaled_ratio(sum->value, MEAN_DIGITS_UNIT, readings, &mean) != 0) {
         put_no_value(out, too_far);
         return 0;
     }
     put_decimal(out, "value", mean, digits + MEAN_DIGITS);
-    return put_mean_interval(out, sum, count, digits, words);
+    return put_mean_interval(out, asked, sure, words);
 }
 
 static int put_variance(struct buffer *out, const struct asked *asked, struct interval_words *words)

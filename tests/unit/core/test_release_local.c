@@ -287,6 +287,31 @@ static void intervals_over_both_kinds_hold_the_truth(void **state)
     assert_in_range(narrow, 0, 50);
 }
 
+/* How many reports there are is known: no noise of the count makes a mean over them impossible, or worse than it is. */
+static void a_mean_is_over_no_fewer_readings_than_reports(void **state)
+{
+    struct lab *lab = *state;
+    struct sham_random source = { 15 };
+    const struct proto_random random = sham_random_port(&source);
+    const struct policy_order policy = a_policy("door", "laplace");
+    const struct release_order mean = { .query = "mean", .loss.ueps = EPSILON / 10 };
+    int held = 0;
+    struct fleet fleet;
+
+    make_rich(lab);
+    make_fleet(lab, &fleet);
+    lab_policy(lab, &policy);
+    report_all(lab, &fleet, &random);
+    for (int run = 0; run < 30; run++) {
+        json_t *answer = answer_of(lab, &mean); /* the count's noise has a scale of 80, beside 48 reports */
+        assert_true(json_is_string(json_object_get(answer, "value")));
+        assert_true(json_is_object(json_object_get(answer, "error95")));
+        held += holds(answer, fleet.sum * 100 / fleet.reports, 2);
+        json_decref(answer);
+    }
+    assert_in_range(held, 28, 30);
+}
+
 static void counts_have_all_reports_and_sums_those_that_add_up(void **state)
 {
     struct lab *lab = *state;
@@ -815,6 +840,7 @@ int main(void)
         LAB_TEST(sums_and_means_hold_the_truth),
         LAB_TEST(frequencies_hold_the_truth),
         LAB_TEST(intervals_over_both_kinds_hold_the_truth),
+        LAB_TEST(a_mean_is_over_no_fewer_readings_than_reports),
         LAB_TEST(counts_have_all_reports_and_sums_those_that_add_up),
         LAB_TEST(of_a_device_with_both_kinds_each_has_its_own_bound),
         LAB_TEST(beside_raw_readings_reports_by_wider_bounds_add_nothing_to_sums),
