@@ -3,7 +3,9 @@
  * All requests of one turn run as one group of deeds (core/group.h). As soon as one of them has written, its answer and
  * all that follow are held until the group's commit has returned; then they leave as what they would have been anyway:
  * the ACK with the request's message id, for a separate response would cost a sleepy radio two more messages. When the
- * commit fails, each gets 5.00 and nothing of it is remembered, so that the same message sent again is taken anew. */
+ * commit fails, each gets 5.00 and nothing of it is remembered, so that the same message sent again is taken anew.
+ * An upload in blocks that ended so begins again with its first block, under new message ids (RFC 7959 section 2.9.2).
+ */
 #ifndef TINYPART_TRANSPORT_COAP_BATCH_H
 #define TINYPART_TRANSPORT_COAP_BATCH_H
 

@@ -219,29 +219,57 @@ static void what_is_read_after_a_write_waits_with_it(void **state)
     close(reader);
 }
 
+/* The code of the last answer; of those before it, 2.31. */
+static unsigned upload(struct bench *bench, int fd, uint16_t first_id, struct bytes whole)
+{
+    struct coap_message got = { 0 };
+
+    for (size_t at = 0; at < whole.size; at += 16) {
+        bool more = whole.size - at > 16;
+        uint32_t number = (uint32_t)at / 16;
+
+        got = ask_block1(bench, fd, (uint16_t)(first_id + number), "r", NULL, -1, number << 4 | (uint32_t)more << 3,
+                         bytes_view(whole.data + at, more ? 16 : whole.size - at));
+        assert_int_equal(got.type, COAP_MSG_ACK);
+        if (more)
+            assert_int_equal(got.code, COAP_MSG_CONTINUE);
+        if (got.code != COAP_MSG_INTERNAL_ERROR)
+            assert_int_equal(option_uint(&got, COAP_MSG_OPT_BLOCK1) >> 4, number);
+    }
+    return got.code;
+}
+
 static void an_upload_in_blocks_ends_with_the_commit(void **state)
 {
     struct bench *bench = *state;
     int fd = client_open(bench);
     struct bytes whole = bytes_of_text(reading);
-    struct coap_message got;
 
     bench->script.watched[0] = fd;
-    for (size_t at = 0; at < whole.size; at += 16) {
-        bool more = whole.size - at > 16;
-        uint32_t number = (uint32_t)at / 16;
-
-        got = ask_block1(bench, fd, (uint16_t)(20 + number), "r", NULL, -1, number << 4 | (uint32_t)more << 3,
-                         bytes_view(whole.data + at, more ? 16 : whole.size - at));
-        assert_int_equal(got.type, COAP_MSG_ACK);
-        assert_int_equal(got.code, more ? COAP_MSG_CONTINUE : COAP_MSG_CHANGED);
-        assert_int_equal(option_uint(&got, COAP_MSG_OPT_BLOCK1) >> 4, number);
-    }
+    assert_int_equal(upload(bench, fd, 20, whole), COAP_MSG_CHANGED);
     assert_int_equal(bench->script.body_size, whole.size);
     assert_memory_equal(bench->script.body, whole.data, whole.size);
     assert_int_equal(bench->script.commits, 1);
     assert_int_equal(counted(bench, TRANSPORT_COAP_HELD), 1);
     assert_false(bench->script.left_too_soon);
+    close(fd);
+}
+
+static void an_upload_whose_commit_fails_begins_again(void **state)
+{
+    struct bench *bench = *state;
+    int fd = client_open(bench);
+    struct bytes whole = bytes_of_text(reading);
+    const uint32_t last = (uint32_t)(whole.size - 1) / 16;
+
+    bench->script.commit_result = -EIO;
+    assert_int_equal(upload(bench, fd, 20, whole), COAP_MSG_INTERNAL_ERROR);
+    bench->script.commit_result = 0;
+    struct coap_message got =
+        ask_block1(bench, fd, 40, "r", NULL, -1, last << 4, bytes_view(whole.data + last * 16, whole.size - last * 16));
+    assert_int_equal(got.code, COAP_MSG_INCOMPLETE); /* the end alone is no upload */
+    assert_int_equal(upload(bench, fd, 50, whole), COAP_MSG_CHANGED);
+    assert_int_equal(bench->script.calls, 2);
     close(fd);
 }
 
@@ -305,6 +333,7 @@ int main(void)
         T(what_writes_nothing_is_answered_at_once),
         T(what_is_read_after_a_write_waits_with_it),
         T(an_upload_in_blocks_ends_with_the_commit),
+        T(an_upload_whose_commit_fails_begins_again),
         T(a_response_that_is_not_wanted_is_left_out_after_the_commit),
         T(one_that_is_not_confirmable_gets_an_answer_of_its_kind),
     };
