@@ -16,8 +16,8 @@
 #include "daemon/core/schedule.h"
 #include "daemon/core/transaction.h"
 
-#define HOUSEKEEPING_MS      (10 * 60 * 1000)
-#define HOUSEKEEPING_MORE_MS 1000 /* when a batch was not all */
+#define HOUSEKEEPING_MS      600000LL /* ten minutes */
+#define HOUSEKEEPING_MORE_MS 1000     /* when a batch was not all */
 #define EXPIRE_BATCH         1000u
 
 static const char *const counter_names[COUNTERS] = {

@@ -180,9 +180,10 @@ static void raw_and_noised_readings_do_not_crowd_each_other_out(void **state)
     struct reports reports = { 0 };
 
     for (int i = 1; i <= 3; i++) {
-        add_reading(store,
-                    (struct reading){
-                        .device_id = d, .epoch = 100, .received_ms = NOW + i, .value = 1000 * i, .noised = true });
+        add_reading(
+            store,
+            (struct reading){
+                .device_id = d, .epoch = 100, .received_ms = NOW + i, .value = INT64_C(1000) * i, .noised = true });
         add_reading(store, (struct reading){ .device_id = d, .epoch = 100, .received_ms = NOW + i, .value = i });
     }
     query.contributions = 2;

@@ -260,13 +260,13 @@ static void an_upload_whose_commit_fails_begins_again(void **state)
     struct bench *bench = *state;
     int fd = client_open(bench);
     struct bytes whole = bytes_of_text(reading);
-    const uint32_t last = (uint32_t)(whole.size - 1) / 16;
+    const size_t last = (whole.size - 1) / 16;
 
     bench->script.commit_result = -EIO;
     assert_int_equal(upload(bench, fd, 20, whole), COAP_MSG_INTERNAL_ERROR);
     bench->script.commit_result = 0;
-    struct coap_message got =
-        ask_block1(bench, fd, 40, "r", NULL, -1, last << 4, bytes_view(whole.data + last * 16, whole.size - last * 16));
+    struct coap_message got = ask_block1(bench, fd, 40, "r", NULL, -1, (uint32_t)last << 4,
+                                         bytes_view(whole.data + last * 16, whole.size - last * 16));
     assert_int_equal(got.code, COAP_MSG_INCOMPLETE); /* the end alone is no upload */
     assert_int_equal(upload(bench, fd, 50, whole), COAP_MSG_CHANGED);
     assert_int_equal(bench->script.calls, 2);
