@@ -574,7 +574,7 @@ static void coordinates_spread_as_they_say(void **state)
     int64_t squares = 0, total = 0, outside = 0;
 
     draw_rounds(*state, noise);
-    for (size_t i = 0; i < ROUNDS * WIDE; i++) {
+    for (size_t i = 0; i < (size_t)ROUNDS * WIDE; i++) {
         const int64_t one = noise[i / WIDE][i % WIDE];
         squares += one * one;
         total += one;
