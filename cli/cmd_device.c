@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-enum { PEM_MAX = 16384 };
-
 static const struct column device_columns[] = {
     { "DEVICE", "name", false },     { "STATE", "state", false },
     { "PROFILE", "profile", false }, { "ADDRESS", "address", false },
@@ -52,7 +50,7 @@ static int put_key(const struct call *call, json_t *body, const char *option, co
 
     if (file == NULL)
         return EXIT_DONE;
-    int r = common_read(file, PEM_MAX, &pem, &size);
+    int r = common_read(file, COMMON_PEM_MAX, &pem, &size);
     if (r != EXIT_DONE)
         return r;
     json_t *text = json_stringn((const char *)pem, size);

@@ -11,7 +11,7 @@
 #include "daemon/crypto_openssl/crypto_openssl.h"
 #include "device_proto/bundle.h"
 
-enum { CONTAINER_MAX = 1 << 20, PEM_MAX = 16384 };
+enum { CONTAINER_MAX = 1 << 20 };
 
 static const struct column image_columns[] = {
     { "IMAGE", "name", false },      { "VERSION", "version", false }, { "TENANT", "tenant", false },
@@ -89,19 +89,6 @@ static json_t *bundle_json(const struct bundle *bundle, bool verified)
                      verified);
 }
 
-static int read_public(const char *file, struct public_key *out)
-{
-    struct why why;
-    uint8_t *pem = NULL;
-    size_t size = 0;
-
-    int r = common_read(file, PEM_MAX, &pem, &size);
-    if (r == EXIT_DONE)
-        r = common_outcome(crypto_public_read_pem(bytes_view(pem, size), out, &why), &why);
-    free(pem);
-    return r;
-}
-
 static int take_apart(struct call *call, const struct public_key *key)
 {
     struct proto_crypto crypto;
@@ -135,7 +122,7 @@ static int verify(struct call *call)
 {
     struct public_key key;
 
-    int r = read_public(call_option(call, "key"), &key);
+    int r = common_read_public(call_option(call, "key"), &key);
     return r == EXIT_DONE ? take_apart(call, &key) : r;
 }
 

@@ -10,7 +10,7 @@
 #include "daemon/base/text.h"
 #include "daemon/crypto_openssl/crypto_openssl.h"
 
-enum { PEM_MAX = 16384, SECRET_MAX = 4096, PATH_SIZE = 1024, SCRATCH = 512 };
+enum { SECRET_MAX = 4096, PATH_SIZE = 1024, SCRATCH = 512 };
 
 #define BLOCK_MAX (COSE_SIGN1_OVERHEAD + SUIT_SEAL_SIZE + SIGNATURE_SIZE_MAX)
 
@@ -329,19 +329,12 @@ struct key_list {
 static int add_key(void *context, const char *file)
 {
     struct key_list *list = context;
-    uint8_t *pem = NULL;
-    size_t size = 0;
     struct why why;
 
     if (list->count == MANIFEST_KEYS_MAX)
         return common_outcome(refuse(&why, REFUSED_TOO_LARGE, "--key", NULL, "more than %d keys", MANIFEST_KEYS_MAX),
                               &why);
-    int r = common_read(file, PEM_MAX, &pem, &size);
-    if (r == EXIT_DONE)
-        r = common_outcome(crypto_public_read_pem(bytes_view(pem, size), &list->keys[list->count], &why), &why);
-    list->count++;
-    free(pem);
-    return r;
+    return common_read_public(file, &list->keys[list->count++]);
 }
 
 int manifest_public_keys(const struct call *call, struct public_key out[MANIFEST_KEYS_MAX], size_t *out_count)

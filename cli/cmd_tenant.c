@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-enum { PEM_MAX = 16384 };
-
 static const struct column tenant_columns[] = {
     { "TENANT", "name", false },
     { "ID", "id", true },
@@ -64,7 +62,7 @@ static int key_add(struct call *call)
     uint8_t *pem = NULL;
     size_t size = 0;
 
-    int r = common_read(call->arguments[1], PEM_MAX, &pem, &size);
+    int r = common_read(call->arguments[1], COMMON_PEM_MAX, &pem, &size);
     if (r != EXIT_DONE)
         return r;
     json_t *text = json_stringn((const char *)pem, size);

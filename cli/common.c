@@ -11,6 +11,7 @@
 
 #include "daemon/base/refusal.h"
 #include "daemon/base/text.h"
+#include "daemon/crypto_openssl/crypto_openssl.h"
 
 int common_list(struct call *call, const struct path *path, const struct column *columns)
 {
@@ -219,4 +220,17 @@ int common_put_question(const struct call *call, json_t *body)
         common_put(call, body, words[i], words[i]);
     int r = common_put_integer(call, body, "top", "top", 1, 64);
     return r == EXIT_DONE ? common_put_duration(call, body, "step", "step_ms") : r;
+}
+
+int common_read_public(const char *file, struct public_key *out)
+{
+    struct why why;
+    uint8_t *pem = NULL;
+    size_t size = 0;
+
+    int r = common_read(file, COMMON_PEM_MAX, &pem, &size);
+    if (r == EXIT_DONE)
+        r = common_outcome(crypto_public_read_pem(bytes_view(pem, size), out, &why), &why);
+    free(pem);
+    return r;
 }

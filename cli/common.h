@@ -36,10 +36,15 @@ int common_put_integer(const struct call *call, json_t *body, const char *option
  * EXIT_USAGE. */
 int common_put_question(const struct call *call, json_t *body);
 
+enum { COMMON_PEM_MAX = 16384 };
+
 /* A whole file ("-": standard input) of at most most bytes; *out is the caller's to free. Exit codes, words said. */
 int common_read(const char *path, size_t most, uint8_t **out, size_t *out_size);
 /* Writes a file anew (mode 0644; through a temporary one, so that it is whole or not there). */
 int common_write(const char *path, struct bytes content);
+struct public_key;
+/* A public key in a PEM file. */
+int common_read_public(const char *file, struct public_key *out);
 
 /* A text member of a reply; "?" where the daemon left it out. */
 const char *common_text(const json_t *object, const char *member);

@@ -7,8 +7,6 @@
 #include "cli/ledger_export.h"
 #include "daemon/crypto_openssl/crypto_openssl.h"
 
-enum { PEM_MAX = 16384 };
-
 int privacy_export(struct call *call)
 {
     struct path path = path_of("/v1/privacy/export");
@@ -23,19 +21,6 @@ int privacy_export(struct call *call)
     if (r == EXIT_DONE && file != NULL)
         call->output->done(call->output, "the ledger, %zu bytes, signed: %s", strlen(text), file);
     free(text);
-    return r;
-}
-
-static int read_public(const char *file, struct public_key *out)
-{
-    struct why why;
-    uint8_t *pem = NULL;
-    size_t size = 0;
-
-    int r = common_read(file, PEM_MAX, &pem, &size);
-    if (r == EXIT_DONE)
-        r = common_outcome(crypto_public_read_pem(bytes_view(pem, size), out, &why), &why);
-    free(pem);
     return r;
 }
 
@@ -70,7 +55,7 @@ int privacy_verify_file(struct call *call, const struct column *columns)
 
     if (call_option(call, "key") == NULL)
         return call_usage(call, "--file needs --key: the public key of the daemon that exported it");
-    int r = read_public(call_option(call, "key"), &key);
+    int r = common_read_public(call_option(call, "key"), &key);
     if (r == EXIT_DONE)
         r = common_read(call_option(call, "file"), EXPORT_FILE_MAX, &file, &size);
     if (r == EXIT_DONE)

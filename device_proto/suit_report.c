@@ -333,6 +333,16 @@ int suit_report_read(struct bytes encoded, struct suit_report *out)
     return cbor_reader_finish(&reader) != 0 || (seen & needed) != needed ? SUIT_REPORT_STRUCTURE : 0;
 }
 
+/* What a message came out as, and whether it can hold a report. */
+static int check_form(int parsed, bool attached, struct bytes payload)
+{
+    if (parsed != 0)
+        return parsed == COSE_UNSUPPORTED ? SUIT_REPORT_UNSUPPORTED : SUIT_REPORT_STRUCTURE;
+    if (!attached)
+        return SUIT_REPORT_UNSUPPORTED;
+    return payload.size > SUIT_REPORT_SIZE_MAX ? SUIT_REPORT_STRUCTURE : 0;
+}
+
 int suit_report_read_signed(struct bytes encoded, const struct public_key *keys, size_t n_keys,
                             const struct proto_crypto *crypto, struct suit_report *out, size_t *out_signer)
 {
@@ -342,12 +352,9 @@ int suit_report_read_signed(struct bytes encoded, const struct public_key *keys,
     int r;
 
     r = cose_sign1_parse(encoded, &message);
+    r = check_form(r, message.attached, message.payload);
     if (r != 0)
-        return r == COSE_UNSUPPORTED ? SUIT_REPORT_UNSUPPORTED : SUIT_REPORT_STRUCTURE;
-    if (!message.attached)
-        return SUIT_REPORT_UNSUPPORTED;
-    if (message.payload.size > SUIT_REPORT_SIZE_MAX)
-        return SUIT_REPORT_STRUCTURE;
+        return r;
     r = cose_sign1_check_any(&message, none, keys, n_keys, crypto, scratch, sizeof scratch, out_signer);
     if (r != 0)
         return r < 0 ? r : SUIT_REPORT_SIGNATURE;
@@ -363,12 +370,9 @@ int suit_report_read_authenticated(struct bytes encoded, struct bytes secret, co
     int r;
 
     r = cose_mac0_parse(encoded, &message);
+    r = check_form(r, message.attached, message.payload);
     if (r != 0)
-        return r == COSE_UNSUPPORTED ? SUIT_REPORT_UNSUPPORTED : SUIT_REPORT_STRUCTURE;
-    if (!message.attached)
-        return SUIT_REPORT_UNSUPPORTED;
-    if (message.payload.size > SUIT_REPORT_SIZE_MAX)
-        return SUIT_REPORT_STRUCTURE;
+        return r;
     r = cose_mac0_check(&message, none, none, secret, crypto, scratch, sizeof scratch);
     if (r != 0)
         return r < 0 ? r : SUIT_REPORT_SIGNATURE;

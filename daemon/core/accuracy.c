@@ -62,18 +62,23 @@ struct loss loss_of_laplace(int64_t sensitivity, const struct noise_scale *scale
     return loss;
 }
 
-static wide square_root(wide value) /* rounded down; value < 2^100 */
+uint64_t root_down(unsigned __int128 value)
 {
-    wide low = 0, high = (wide)1 << 50;
+    uint64_t root = 0;
 
-    while (low < high) {
-        wide middle = (low + high + 1) / 2;
-        if (middle * middle <= value)
-            low = middle;
-        else
-            high = middle - 1;
+    for (unsigned bit = 64; bit-- > 0;) {
+        const uint64_t next = root | UINT64_C(1) << bit;
+        if ((wide)next * next <= value)
+            root = next;
     }
-    return low;
+    return root;
+}
+
+uint64_t root_up(unsigned __int128 value)
+{
+    const uint64_t root = root_down(value);
+
+    return (wide)root * root == value ? root : root + 1;
 }
 
 int noise_variance_of(int64_t sensitivity, int64_t nrho, struct noise_scale *out)
@@ -87,7 +92,7 @@ int noise_variance_of(int64_t sensitivity, int64_t nrho, struct noise_scale *out
     if (den == 0 || num / den >= NOISE_GAUSS_PRODUCT_MAX) /* den is not: for the analyser */
         return -ERANGE;
     /* t as the sampler has it; one more, for num that is rounded up may pass the next square */
-    wide t = square_root(num / den) + 2, most = NOISE_GAUSS_PRODUCT_MAX / (t * t);
+    wide t = (wide)root_down(num / den) + 2, most = NOISE_GAUSS_PRODUCT_MAX / (t * t);
     if (most == 0)
         return -ERANGE;
     if (den > most) {

@@ -30,6 +30,10 @@ int scaled_ratio(int64_t value, int64_t factor, int64_t divisor, int64_t *out);
 int scaled_ratio_down(int64_t value, int64_t factor, int64_t divisor, int64_t *out);
 int scaled_ratio_up(int64_t value, int64_t factor, int64_t divisor, int64_t *out);
 
+/* The square root of at most (2^64 - 1)^2, rounded down or up. */
+uint64_t root_down(unsigned __int128 value);
+uint64_t root_up(unsigned __int128 value);
+
 /* Decimal digits of a power of ten: 100 has 2. -1 for anything else, or beyond 10^6. */
 int digits_of_scale(int64_t scale);
 

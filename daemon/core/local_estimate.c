@@ -8,6 +8,7 @@
  * 2^-j is tried for all j. */
 #include "daemon/core/local_estimate.h"
 
+#include "daemon/core/accuracy.h"
 #include "device_proto/fixed_point.h"
 
 #define MILLION           UINT64_C(1000000)
@@ -21,18 +22,6 @@
 bool local_is_independent(const struct noise_policy *policy)
 {
     return policy->memo_step == 0;
-}
-
-static uint64_t root_up(uint64_t value)
-{
-    uint64_t root = 0;
-
-    for (unsigned bit = 32; bit-- > 0;) {
-        uint64_t next = root | UINT64_C(1) << bit;
-        if (next * next <= value)
-            root = next;
-    }
-    return root * root == value ? root : root + 1;
 }
 
 /* ln(2 unlikely) in millionths, rounded up. */

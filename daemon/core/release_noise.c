@@ -40,15 +40,7 @@ static int gauss_width_bound(struct noise_scale variance, uint64_t inverse, int6
         bits++;
     unsigned __int128 square = (unsigned __int128)variance.num * 2 * bits * 693148;
     square = square / ((unsigned __int128)variance.den * 1000000) + 1;
-    uint64_t low = 0, high = UINT64_C(1) << 40;
-    while (low < high) {
-        uint64_t middle = (low + high) / 2;
-        if ((unsigned __int128)middle * middle >= square)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    *out = (int64_t)low;
+    *out = (int64_t)root_up(square);
     return 0;
 }
 

@@ -142,7 +142,7 @@ static int laplace_width(struct noise_scale scale, unsigned draws, int64_t *out)
 static int gauss_width(struct noise_scale variance, unsigned draws, int64_t *out)
 {
     const unsigned __int128 num = (unsigned __int128)variance.num * draws;
-    uint64_t width, low = 0, high = UINT64_C(1) << 40;
+    uint64_t width;
 
     if ((draws == 1 || variance.num / variance.den >= 4) && num <= UINT64_MAX &&
         privacy_gauss_half_width((uint64_t)num, variance.den, PRIVACY_TAIL_5, &width) == 0 && width < INT64_MAX) {
@@ -152,14 +152,7 @@ static int gauss_width(struct noise_scale variance, unsigned draws, int64_t *out
     if (num / variance.den >= UINT64_C(1) << 60)
         return -ERANGE;
     const unsigned __int128 square = num * 2 * 3688880 / ((unsigned __int128)variance.den * MILLION) + 1;
-    while (low < high) {
-        const uint64_t middle = (low + high) / 2;
-        if ((unsigned __int128)middle * middle >= square)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    *out = (int64_t)low;
+    *out = (int64_t)root_up(square);
     return 0;
 }
 

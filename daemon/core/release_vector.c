@@ -151,16 +151,8 @@ int64_t vector_l2_error(const struct asked *asked)
     const struct noise_scale variance = asked->parts[0].scale;
     const unsigned __int128 square =
         ((unsigned __int128)variance.num * (uint64_t)asked->policy.dimension + variance.den - 1) / variance.den;
-    uint64_t low = 0, high = UINT64_C(1) << 40; /* of at most 2^12 x 2^53 */
 
-    while (low < high) {
-        const uint64_t middle = (low + high) / 2;
-        if ((unsigned __int128)middle * middle >= square)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return (int64_t)low;
+    return (int64_t)root_up(square); /* of at most 2^12 x 2^53 */
 }
 
 void put_vector(struct buffer *out, const struct asked *asked)

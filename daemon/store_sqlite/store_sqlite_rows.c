@@ -47,18 +47,6 @@ static void read_cap(struct query *query, void *out)
     read_caps(query, out);
 }
 
-static void read_terms(struct query *query, void *out)
-{
-    struct ledger_row *row = out;
-
-    read_cap(query, row);
-    row->spent.ueps = take_int(query);
-    row->spent.nrho = take_int(query);
-    row->spent.delta = take_int(query);
-    row->spent.impure = take_bool(query);
-    row->unlock_ppm = take_int(query);
-}
-
 static void read_budget(struct query *query, void *out)
 {
     struct ledger_row *row = out;
@@ -68,6 +56,14 @@ static void read_budget(struct query *query, void *out)
     row->spent.nrho = take_int(query);
     row->spent.delta = take_int(query);
     row->spent.impure = take_bool(query);
+}
+
+static void read_terms(struct query *query, void *out)
+{
+    struct ledger_row *row = out;
+
+    read_budget(query, row);
+    row->unlock_ppm = take_int(query);
 }
 
 static void read_cohort(struct query *query, void *out)

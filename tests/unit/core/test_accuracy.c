@@ -122,9 +122,27 @@ static void only_powers_of_ten_are_scales(void **state)
     assert_int_equal(digits_of_scale(-10), -1);
 }
 
+static void roots_are_rounded_as_they_say(void **state)
+{
+    static const uint64_t roots[] = { 0,         1,         2, 3, 94906265, UINT64_C(4294967295), UINT64_C(4294967296),
+                                      INT64_MAX, UINT64_MAX };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+        const unsigned __int128 square = (unsigned __int128)roots[i] * roots[i];
+        assert_true(root_down(square) == roots[i] && root_up(square) == roots[i]);
+        if (roots[i] < 2)
+            continue;
+        assert_true(root_down(square - 1) == roots[i] - 1 && root_up(square - 1) == roots[i]);
+        if (roots[i] < UINT64_MAX)
+            assert_true(root_down(square + 1) == roots[i] && root_up(square + 1) == roots[i] + 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(roots_are_rounded_as_they_say),
         cmocka_unit_test(a_scale_is_sensitivity_over_epsilon_in_lowest_terms),
         cmocka_unit_test(a_scale_that_must_be_cut_is_never_smaller_than_what_was_paid_for),
         cmocka_unit_test(a_variance_costs_what_was_paid_or_less),
