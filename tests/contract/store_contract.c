@@ -16,8 +16,8 @@ int store_contract_run(const struct store_factory *factory)
     chosen = factory;
     printf("the store's contract on %s\n", factory->name);
     return contract_transactions() + contract_tenants() + contract_devices() + contract_images() + contract_rollouts() +
-           contract_steps() + contract_ledger() + contract_readings() + contract_export() + contract_running() +
-           contract_schedules() + contract_crash();
+           contract_steps() + contract_ledger() + contract_releases() + contract_readings() + contract_export() +
+           contract_running() + contract_schedules() + contract_crash();
 }
 
 int contract_setup(void **state)

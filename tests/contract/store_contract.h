@@ -31,6 +31,7 @@ int contract_images(void);
 int contract_rollouts(void);
 int contract_steps(void);
 int contract_ledger(void);
+int contract_releases(void);
 int contract_readings(void);
 int contract_export(void);
 int contract_running(void);

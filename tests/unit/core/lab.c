@@ -195,6 +195,11 @@ int64_t lab_number(struct lab *lab, const char *sql)
     return value;
 }
 
+int64_t lab_readings(struct lab *lab)
+{
+    return lab_number(lab, "SELECT count(*) FROM reading");
+}
+
 static void append_table(struct lab *lab, const char *table, struct buffer *out)
 {
     char sql[256];

@@ -64,6 +64,8 @@ const char *lab_text(const json_t *answer, const char *path, const char *key); /
 /* Runs SQL behind the store's back: for faults that the rules cannot make. */
 void lab_sql(struct lab *lab, const char *sql);
 int64_t lab_number(struct lab *lab, const char *sql);
+/* How many readings are kept. */
+int64_t lab_readings(struct lab *lab);
 /* SHA-256 over every row of every table. */
 void lab_fingerprint(struct lab *lab, uint8_t out[DIGEST_SIZE]);
 
