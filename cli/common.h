@@ -35,6 +35,17 @@ int common_put_integer(const struct call *call, json_t *body, const char *option
 /* What a release and a schedule ask alike: of whom, of which sensor, in which way, at which cost. EXIT_DONE or
  * EXIT_USAGE. */
 int common_put_question(const struct call *call, json_t *body);
+/* The options of it that mean the same in both; what is spent, each says for itself. */
+#define COMMON_QUESTION_OPTIONS                                                                            \
+    { "mechanism", 0, "M", false, "laplace or gaussian; else what epsilon or rho says" },                  \
+        { "edges", 0, "LIST", false, "of a histogram's bins, as 0,10,20,30" },                             \
+        { "at", 0, "LIST", false, "which quantiles, as 0.25,0.5,0.75" },                                   \
+        { "categories", 0, "LIST", false, "values that top may name, as 1,2,3; with --by as lyon,lille" }, \
+        { "by", 0, "LABEL", false, "top counts readings by this label of their devices, as site" },        \
+        { "top", 0, "K", false, "how many of them, else 10" },                                             \
+    {                                                                                                      \
+        "step", 0, "DURATION", false, "of running-count: how often it counts, as 1h; divides the epoch"    \
+    }
 
 enum { COMMON_PEM_MAX = 16384 };
 
