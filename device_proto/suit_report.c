@@ -333,11 +333,15 @@ int suit_report_read(struct bytes encoded, struct suit_report *out)
     return cbor_reader_finish(&reader) != 0 || (seen & needed) != needed ? SUIT_REPORT_STRUCTURE : 0;
 }
 
-/* What a message came out as, and whether it can hold a report. */
-static int check_form(int parsed, bool attached, struct bytes payload)
+/* Of a message that could not be read. */
+static int refusal_of(int cose_refusal)
 {
-    if (parsed != 0)
-        return parsed == COSE_UNSUPPORTED ? SUIT_REPORT_UNSUPPORTED : SUIT_REPORT_STRUCTURE;
+    return cose_refusal == COSE_UNSUPPORTED ? SUIT_REPORT_UNSUPPORTED : SUIT_REPORT_STRUCTURE;
+}
+
+/* Of one that could. */
+static int check_payload(bool attached, struct bytes payload)
+{
     if (!attached)
         return SUIT_REPORT_UNSUPPORTED;
     return payload.size > SUIT_REPORT_SIZE_MAX ? SUIT_REPORT_STRUCTURE : 0;
@@ -352,7 +356,9 @@ int suit_report_read_signed(struct bytes encoded, const struct public_key *keys,
     int r;
 
     r = cose_sign1_parse(encoded, &message);
-    r = check_form(r, message.attached, message.payload);
+    if (r != 0)
+        return refusal_of(r);
+    r = check_payload(message.attached, message.payload);
     if (r != 0)
         return r;
     r = cose_sign1_check_any(&message, none, keys, n_keys, crypto, scratch, sizeof scratch, out_signer);
@@ -370,7 +376,9 @@ int suit_report_read_authenticated(struct bytes encoded, struct bytes secret, co
     int r;
 
     r = cose_mac0_parse(encoded, &message);
-    r = check_form(r, message.attached, message.payload);
+    if (r != 0)
+        return refusal_of(r);
+    r = check_payload(message.attached, message.payload);
     if (r != 0)
         return r;
     r = cose_mac0_check(&message, none, none, secret, crypto, scratch, sizeof scratch);
